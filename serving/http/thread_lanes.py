@@ -42,6 +42,9 @@ class Turns:
 
 
 async def _turn(turns: CapacityLimiter, turn: object, patience: float) -> None:
+    with suppress(anyio.WouldBlock):  # mostly a turn is free, and waiting costs a round of the event loop
+        turns.acquire_on_behalf_of_nowait(turn)
+        return
     try:
         with anyio.fail_after(patience):
             await turns.acquire_on_behalf_of(turn)

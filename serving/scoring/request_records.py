@@ -9,6 +9,7 @@ from typing import Any
 
 from features import Records
 from features.records import TABLES
+from features.records.reading.given import OneValue
 from features.records.tables import Column
 from serving.scoring.schemas import PersonIn, SetAsideRow
 
@@ -36,7 +37,7 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, Beg
             cells += rows
             ids += [person.pseudonym] * len(rows)
         if cells:
-            given = columns[name] = {"patient_id": ids}
+            given = columns[name] = {"patient_id": OneValue(ids[0], len(ids)) if len(people) == 1 else ids}
             sent = _by_column(cells)
             for column in spec.columns[1:]:
                 found = _read(sent, cells, column)
@@ -45,11 +46,11 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, Beg
     return Records.from_columns(columns, today=today), positions
 
 
-def _by_column(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]] | None:
+def _by_column(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]] | None:
     """The cells of rows that all name the same columns in the same order, as the rows of one program do; else None."""
-    names = list(rows[0])
-    if all(list(row) == names for row in rows):
-        return dict(zip(names, zip(*(row.values() for row in rows), strict=True), strict=True))
+    names = set(map(tuple, rows))
+    if len(names) == 1:
+        return dict(zip(names.pop(), zip(*map(dict.values, rows), strict=True), strict=True))
     return None
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from serving.auditlog.log import Audit, Look, append
 from serving.identity.callers import SEES_PEOPLE, Caller, Role, ScopeError, checked_scope, person_id
@@ -32,6 +32,9 @@ NOTED_EVERY = timedelta(minutes=1)
 REMEMBERED = timedelta(hours=16)
 """How long an ended session still says whose it was, so that what was filled in is kept for its author."""
 Kind = Literal["token", "session"]
+# Kept, because making a statement anew for each request took longer than running it.
+_OF_SECRET = select(tokens).where(tokens.c.sha256 == bindparam("sha256"), tokens.c.kind == bindparam("kind"))
+_TEAMS_OF = select(token_teams.c.team_id).where(token_teams.c.token_id == bindparam("token_id"))
 
 
 def issue_token(
@@ -248,7 +251,7 @@ def session_person(database: Database, secret: str) -> str:
 
 
 def _live(connection: Connection, secret: str, kind: Kind, now: datetime) -> Row[Any] | None:
-    row = connection.execute(select(tokens).where(tokens.c.sha256 == digest(secret), tokens.c.kind == kind)).first()
+    row = connection.execute(_OF_SECRET, {"sha256": digest(secret), "kind": kind}).first()
     return None if row is None or row.revoked_at is not None or row.expires_at <= now else row
 
 
@@ -257,8 +260,7 @@ def _caller(connection: Connection, row: Row[Any]) -> Caller | None:
         return _signed_in(connection, row)
     teams: frozenset[str] | None = None
     if not row.all_teams:
-        chosen = select(token_teams.c.team_id).where(token_teams.c.token_id == row.token_id)
-        teams = frozenset(connection.scalars(chosen))
+        teams = frozenset(connection.scalars(_TEAMS_OF, {"token_id": row.token_id}))
     return Caller(row.token_id, Role(row.role), teams, row.label, teams if row.lead and teams else frozenset())
 
 

@@ -31,6 +31,9 @@ _KNOWN_AFTER = {"results", "stays"}
 
 _DIED = CLOSE_REASONS.index("died")
 
+_FEW = 1_000
+"""Up to so many rows, a set of Python's finds out sooner whether two rows share anything."""
+
 SECOND_OF_AN_ID = "another row has this id; the row that says most was kept"
 
 
@@ -163,7 +166,11 @@ def _duplicates(spec: TableSpec, columns: dict[str, Any]) -> Mask:
 
 
 def sent_again(
-    spec: TableSpec, columns: dict[str, Any], good: Mask, to_the_day: Mask | None = None
+    spec: TableSpec,
+    columns: dict[str, Any],
+    patient: npt.NDArray[np.int32],
+    good: Mask,
+    to_the_day: Mask | None = None,
 ) -> Iterator[Finding]:
     """Rows of one person that repeat another row in everything but ``known_on``. The copy that was known first is
     kept, and of equal copies the first in the table.
@@ -172,15 +179,19 @@ def sent_again(
     one day are one result: A supply counted twice would cover days without tablets and so hide a gap. Leaving out a
     real second box can at worst show a gap that does not exist. Only ``good`` rows count: a row that fails another
     check never replaces a row that passes. Rows in ``to_the_day`` are duplicates only if ``known_on`` is equal too.
+    ``patient`` numbers the person of each good row.
     """
     if not spec.sent_again:
         return
     # What few rows share is compared first: most rows share their person, day and test with no other.
     place = np.flatnonzero(good)
-    place, _, _ = _alike(place, [columns["patient_id"], columns[str(spec.event_day)], *_codes(spec, columns)])
+    shared = [patient, columns[str(spec.event_day)], *_codes(spec, columns)]
+    if len(place) <= _FEW and _all_differ([values[place] for values in shared]):
+        return
+    place, _, _ = _alike(place, shared)
     if not len(place):
         return
-    told = [columns[c.name] for c in spec.columns if c.name != "known_on"]
+    told = [patient, *(columns[c.name] for c in spec.columns if c.name not in ("known_on", "patient_id"))]
     if to_the_day is not None:
         told.append(np.where(to_the_day, columns["known_on"].astype(np.int64), 0))
     place, key, told = _alike(place, told)
@@ -200,6 +211,11 @@ def sent_again(
             again,
             "the same as another row in everything but known_on: sent twice, counted once",
         )
+
+
+def _all_differ(columns: Sequence[Any]) -> bool:
+    """Whether no two of some few rows hold the same in all ``columns``."""
+    return len(set(zip(*(values.tolist() for values in columns), strict=True))) == len(columns[0])
 
 
 def _codes(spec: TableSpec, columns: dict[str, Any]) -> list[Any]:

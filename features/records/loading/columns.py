@@ -17,11 +17,11 @@ from features.records.loading.checks import Mask
 from features.records.loading.merged_people import COLUMN as REPLACED_BY
 from features.records.problems import TableReport
 from features.records.reading.files import TableFile
-from features.records.reading.given import Given, rows_of
-from features.records.reading.nhs_numbers import text_without_numbers, without_numbers
-from features.records.reading.parsing import empty, parse, read_bound, read_date_column
+from features.records.reading.given import Given, OneValue, rows_of
+from features.records.reading.nhs_numbers import hold_no_number, text_without_numbers, without_numbers
+from features.records.reading.parsing import empty, ids_among, parse, read_bound, read_date_column
 from features.records.same_event.supply_rows import read_supplies
-from features.records.table import words_of
+from features.records.table import FEW, words_of
 from features.records.tables import COMPARATORS, Column, TableSpec
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
@@ -32,12 +32,14 @@ _CODED = {("conditions", "system"), ("conditions", "code")}
 @dataclass
 class ParsedTable:
     """``unread`` has a mask for each column with values that could not be read; ``header`` marks repeated header lines
-    within the table; ``replaced_by`` is that column of the patients table."""
+    within the table; ``replaced_by`` is that column of the patients table; ``one_id`` is the only id of the table,
+    where it was given as one."""
 
     columns: dict[str, Any]
     unread: dict[str, Mask]
     header: Mask | None = None
     replaced_by: Any = None
+    one_id: str | None = None
 
 
 def new_report(spec: TableSpec, given: Given) -> TableReport:
@@ -69,7 +71,8 @@ def parse_table(spec: TableSpec, given: Given, report: TableReport) -> ParsedTab
             columns[column.name], bad = parse(column, given[column.name])
         if bad is not None and bad.any():
             unread[column.name] = bad
-        if column.kind == "text" and (spec.name, column.name) not in _CODED:
+        text = column.kind == "text" and (spec.name, column.name) not in _CODED
+        if text and not hold_no_number(given[column.name]):
             columns[column.name], numbers = text_without_numbers(columns[column.name])
             if numbers:
                 report.note(f"{column.name}: NHS numbers blanked in {numbers:,} texts")
@@ -84,8 +87,12 @@ def parse_table(spec: TableSpec, given: Given, report: TableReport) -> ParsedTab
     if spec.name == "patients" and REPLACED_BY in given:
         table.replaced_by, _ = parse(Column(REPLACED_BY, "id"), given[REPLACED_BY])
     key = key_of(spec)
-    if key and pc.any(pc.equal(columns[key], key)).as_py():
+    named = given[key] if key else ()
+    ids = None if isinstance(named, pd.Series) else ids_among(named)
+    if key and (ids is None or key in ids) and pc.any(pc.equal(columns[key], key)).as_py():
         table.header = np.asarray(pc.equal(columns[key], key).fill_null(False).to_numpy(zero_copy_only=False))
+    if key == "patient_id" and ids is not None and isinstance(named, OneValue):
+        (table.one_id,) = ids
     if isinstance(given, TableFile):
         given.let_go()
     return table
@@ -127,6 +134,8 @@ def _read_words(columns: dict[str, Any]) -> dict[str, Mask]:
     """Reads circumstances in the words of ``words.csv``; a value that is not understood, or means "not known", is
     unread.
     """
+    if len(columns["kind"]) <= FEW:
+        return _read_few_words(columns)
     kinds = _mapped(columns["kind"], circumstance_kind)
     kind_codes, kind_words = words_of(kinds)
     value_codes, value_words = words_of(columns["value"])
@@ -144,6 +153,21 @@ def _read_words(columns: dict[str, Any]) -> dict[str, Mask]:
         spelled = np.full(len(pair), len(meant), np.int64)
         spelled[both] = place
         columns["value"] = pa.array([*meant, None], pa.string()).take(pa.array(spelled))
+    return {"value": lost} if lost.any() else {}
+
+
+def _read_few_words(columns: dict[str, Any]) -> dict[str, Mask]:
+    """The same for few rows, without arrays of words."""
+    kinds = [kind and circumstance_kind(kind) for kind in columns["kind"].to_pylist()]
+    values = columns["value"].to_pylist()
+    meant = [
+        kind is not None and value is not None and circumstance_value(kind, value)
+        for kind, value in zip(kinds, values, strict=True)
+    ]
+    columns["kind"] = pa.array(kinds, pa.string())
+    if any(one is not False for one in meant):
+        columns["value"] = pa.array([None if one is False else one for one in meant], pa.string())
+    lost = np.array([one is None or one == UNKNOWN for one in meant], bool)
     return {"value": lost} if lost.any() else {}
 
 

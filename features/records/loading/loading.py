@@ -69,16 +69,18 @@ class Loading:
         self.every_stay: EveryStay = ({}, np.zeros(0, np.int32))
         self.moved = np.zeros(0, bool)  # rows of patients whose id became another one
         self.ids = pa.array([], pa.string())  # all people whose row could be read, in order
+        self.only: str | None = None  # the id of the only one, where there is one
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
         """Patient ids (sorted) and every table; raises RecordsError with all problems together."""
         _refuse(list(problems_of_tables(self.given)))
         parsed = {name: self._parse(spec) for name, spec in TABLES.items() if name in self.given}
         columns = {name: table.columns for name, table in parsed.items()}
-        _refuse(list(nhs_numbers_as_ids(columns)))
-        self._rename_merged(parsed["patients"], columns)
+        _refuse(list(nhs_numbers_as_ids(parsed)))
+        self._rename_merged(parsed, columns)
         people, patients = self._patients(parsed["patients"])
         self.ids = pa.array(people, pa.string())
+        self.only = people[0] if len(people) == 1 else None
         del columns  # the columns as parsed go with each table once it is finished
         tables = {"patients": patients}
         for name, spec in TABLES.items():
@@ -101,8 +103,9 @@ class Loading:
         self.report.tables[spec.name] = new_report(spec, given)
         return parse_table(spec, given, self.report.tables[spec.name])
 
-    def _rename_merged(self, patients: ParsedTable, columns: Mapping[str, dict[str, Any]]) -> None:
+    def _rename_merged(self, parsed: Mapping[str, ParsedTable], columns: Mapping[str, dict[str, Any]]) -> None:
         """Gives the rows of replaced ids the id that replaces them, in every table."""
+        patients = parsed["patients"]
         if patients.replaced_by is not None:
             self.merged = merged_people(
                 patients.columns["patient_id"], patients.replaced_by, patients.columns["known_on"]
@@ -111,6 +114,7 @@ class Loading:
         if not self.merged.becomes:
             return
         for name, table in columns.items():
+            parsed[name].one_id = None
             if "patient_id" in table:
                 table["patient_id"], moved = renamed(table["patient_id"], self.merged.becomes)
                 if name == "patients":
@@ -170,17 +174,21 @@ class Loading:
             nobody = np.zeros(0, dtype=np.int32)
             return Table(spec, {n: take(v, kept) for n, v in columns.items()}, nobody, offsets_of(nobody, 0))
         ids = columns["patient_id"]
-        found = pc.index_in(ids, self.ids)
-        patient = (found.fill_null(-1) if found.null_count else found).to_numpy(zero_copy_only=False).astype(np.int32)
-        if found.null_count > ids.null_count:
-            stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-            findings += strangers(ids, self.ids, stranger if parsed.header is None else stranger & ~parsed.header)
+        if parsed.one_id is not None and parsed.one_id == self.only:
+            patient = np.zeros(len(ids), np.int32)
+        else:
+            found = pc.index_in(ids, self.ids)
+            place = found.fill_null(-1) if found.null_count else found
+            patient = place.to_numpy(zero_copy_only=False).astype(np.int32)
+            if found.null_count > ids.null_count:
+                stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+                findings += strangers(ids, self.ids, stranger if parsed.header is None else stranger & ~parsed.header)
         failing = [finding[1] for finding in findings if drops_row(finding)]
         good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
         others = kinds_not_read(columns) if spec.name == "circumstances" else []
         self._keep_unread(spec, columns, patient, [*findings, *others])
         apart = beside_a_reversal(columns) if spec.name == "supplies" else None
-        kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good, apart)])
+        kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, patient, good, apart)])
         typed = {name: values for name, values in columns.items() if name != "patient_id"}
         if len(kept) < len(ids):
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]

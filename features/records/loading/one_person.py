@@ -32,6 +32,8 @@ def latest_of_each(columns: dict[str, Any], rows: Int, moved: Mask) -> OneRowEac
     """One row per person: the version known last (if equal, one with a death), with empty values filled from the
     version before. ``rows`` are in the order
     of ids, ``moved`` marks rows of an id that another replaces."""
+    if len(rows) < 2:
+        return OneRowEach(np.ones(len(rows), dtype=bool), ())
     codes = distinct_numbers(columns["patient_id"])[rows]
     again = np.flatnonzero(codes[1:] == codes[:-1])
     if not len(again):
@@ -106,6 +108,8 @@ def refuse_two_people_of_one_id(columns: dict[str, Any], given: Any, moved: Mask
     """Ids that differ only in spelling belong to one person only if nothing contradicts it, so that rows of two
     people are never mixed. ``given`` are the ids as given."""
     ids, born = columns["patient_id"], columns["birth_date"]
+    if len(ids) < 2:
+        return
     codes = ids.dictionary_encode()
     if len(codes.dictionary) == len(ids) - ids.null_count:
         return

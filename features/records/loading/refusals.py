@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pandas as pd
 
+from features.records.loading.columns import ParsedTable
 from features.records.problems import RecordsProblem
 from features.records.reading.column_table import ColumnTable
 from features.records.reading.files import TableFile
@@ -62,10 +62,17 @@ def _problems_of_columns(name: str, given: Given) -> Iterator[RecordsProblem]:
         )
 
 
-def nhs_numbers_as_ids(parsed: Mapping[str, Mapping[str, Any]]) -> Iterator[RecordsProblem]:
+def nhs_numbers_as_ids(parsed: Mapping[str, ParsedTable]) -> Iterator[RecordsProblem]:
     """Tables that hold an NHS number as the id of a person, because it would be stored, logged and shown."""
-    for name, columns in parsed.items():
-        if "patient_id" in columns and (number := among(columns["patient_id"])):
+    ones: dict[str, int] = {}
+    for name, table in parsed.items():
+        if "patient_id" not in table.columns:
+            continue
+        if (one := table.one_id) is None:
+            number = among(table.columns["patient_id"])
+        else:
+            number = ones[one] = ones[one] if one in ones else among((one,))
+        if number:
             yield RecordsProblem(
                 name,
                 f"{number} ids are NHS numbers",

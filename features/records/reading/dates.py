@@ -58,7 +58,10 @@ def london_day(moment: dt.datetime) -> int:
     return day_of(moment.astimezone(LONDON) if moment.tzinfo else moment)
 
 
-@lru_cache(maxsize=16_384)
+MOST_DAYS_KEPT = 16_384
+
+
+@lru_cache(maxsize=MOST_DAYS_KEPT)
 def read_day(value: Any) -> ReadDay:
     """One value as a day. A request or an extract holds the same days over and over, so the answer is kept."""
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
@@ -117,8 +120,32 @@ def read_days(values: pd.Series, text: Any) -> ReadDays:
     return ReadDays(np.clip(days, -(2**30), NO_DAY)[position].astype(np.int32), unread, int(zoned.sum()))
 
 
+class _NotPlain(Exception):
+    """A value that is no day, or a time with an offset."""
+
+
+class _PlainDays(dict[Any, int]):
+    """Day numbers of the values read before that need nothing said about them."""
+
+    def __missing__(self, value: Any) -> int:
+        read = read_day(value)
+        if read.day is None or read.zoned:
+            raise _NotPlain
+        if len(self) >= MOST_DAYS_KEPT:
+            self.clear()
+        self[value] = read.day
+        return read.day
+
+
+_PLAIN_DAYS = _PlainDays()
+
+
 def read_day_list(values: Any) -> ReadDays:
     """The same of a plain list, the way a request comes in."""
+    try:
+        return ReadDays(np.array(list(map(_PLAIN_DAYS.__getitem__, values)), np.int32), None, 0)
+    except _NotPlain:
+        pass
     days, zoned = tuple(zip(*map(read_day, values), strict=True)) or ((), ())
     if None not in days:
         return ReadDays(np.array(days, np.int32), None, sum(zoned))

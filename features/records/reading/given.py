@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,30 @@ import pandas as pd
 from features.records.reading.column_table import ColumnTable
 from features.records.reading.files import TableFile
 from features.records.reading.nhs_numbers import BLANK, ten_digits, without_numbers
+
+
+@dataclass(frozen=True)
+class OneValue(Sequence[Any]):
+    """A column that holds one value in every row, such as the id of the only person of a request: what is asked of a
+    column is asked of the value once."""
+
+    value: Any
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    @overload
+    def __getitem__(self, place: int) -> Any: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Any]: ...
+    def __getitem__(self, place: int | slice) -> Any:
+        if isinstance(place, slice):
+            return OneValue(self.value, len(range(*place.indices(self.rows))))
+        if not -self.rows <= place < self.rows:
+            raise IndexError(place)
+        return self.value
+
 
 Given = pd.DataFrame | TableFile | ColumnTable | Mapping[str, Sequence[Any]]
 

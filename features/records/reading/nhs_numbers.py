@@ -13,9 +13,11 @@ import json
 import re
 import stat
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -173,6 +175,13 @@ def text_without_numbers(text: pa.Array) -> tuple[pa.Array, int]:
     return new, int(pc.sum(pc.not_equal(new, text)).as_py() or 0)
 
 
+def hold_no_number(texts: Any) -> bool:
+    """True if it is certain that no text of a plain list holds an NHS number."""
+    if isinstance(texts, (list, tuple)) and set(map(type, texts)) <= {str, NoneType}:
+        return not any(text is not None and _TEN_DIGITS.search(text) for text in set(texts))
+    return False
+
+
 def looks_like_one(text: str) -> bool:
     """True for text that holds a valid NHS number, with or without letters after it: such a text must not be taken as
     a local pseudonym."""
@@ -188,8 +197,8 @@ def is_one(text: str) -> bool:
     return True
 
 
-def among(ids: pa.Array) -> int:
-    """How many of ``ids`` (cleaned) are NHS numbers."""
+def among(ids: pa.Array | Sequence[str]) -> int:
+    """How many of ``ids`` (cleaned; different ones, if a plain list) are NHS numbers."""
     return sum(looks_like_one(text) for text in _candidates(ids))
 
 
@@ -228,7 +237,9 @@ def _shaped(ids: pd.Series) -> list[str]:
     return _candidates(pa.array(_as_text(ids.dropna()), pa.string()))
 
 
-def _candidates(ids: pa.Array | pa.ChunkedArray) -> list[str]:
+def _candidates(ids: pa.Array | pa.ChunkedArray | Sequence[str]) -> list[str]:
+    if not isinstance(ids, (pa.Array, pa.ChunkedArray)):
+        return [word for word in ids if _TEN_DIGITS.search(word) and ten_digits(word) is not None]
     return [word for word in _with_ten_digits(pc.unique(ids).drop_null()) if ten_digits(word) is not None]
 
 

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from features.records.days import NO_DAY
 from features.records.reading.dates import NULL_WORDS, ReadDays, read_day_list, read_days
+from features.records.reading.given import OneValue
 from features.records.reading.ids import clean_id, clean_ids
 from features.records.tables import Column
 from features.reference import TESTS
@@ -210,11 +211,27 @@ def _list_text(column: Column, values: Sequence[Any]) -> Parsed:
 
 
 def _list_id(column: Column, values: Sequence[Any]) -> Parsed:
+    if isinstance(values, OneValue):
+        return pa.repeat(pa.scalar(_clean_or_none(values.value), pa.string()), len(values)), None
     text = {value: _clean_or_none(value) for value in dict.fromkeys(values)}
     return pa.array([text[value] for value in values], pa.string()), None
 
 
+def ids_among(values: Sequence[Any]) -> set[str | None] | None:
+    """The different ids of a plain list, None where it holds what cannot be looked up."""
+    try:
+        return {_clean_or_none(value) for value in ((values.value,) if isinstance(values, OneValue) else set(values))}
+    except TypeError:
+        return None
+
+
+_PLAIN_ID = re.compile(r"[\w/:-]{7,}", re.ASCII)
+"""Ids that are clean as they are, and longer than any text that means "no id"."""
+
+
 def _clean_or_none(value: Any) -> str | None:
+    if type(value) is str and _PLAIN_ID.fullmatch(value):
+        return value
     plain = clean_id(_as_text(value) or "")
     return None if not plain or plain.casefold() in _NO_ID else plain
 

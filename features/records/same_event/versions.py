@@ -161,11 +161,56 @@ def in_one_order(spec: TableSpec, columns: Columns, patient: Days, people: int, 
     order = np.arange(len(patient)) if ascending else np.lexsort(keys[::-1])
     if len(order) > 1:
         same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
-        if same.any():
+        if same.any() and len(order) <= _FEW:
+            _order_few(columns, order, np.concatenate((~same, [True])))
+        elif same.any():
             _order_by_content(columns, order, np.concatenate(([True], ~same)))
     if (order[1:] < order[:-1]).any():
         columns, patient = {name: take(values, order) for name, values in columns.items()}, patient[order]
     return Table(spec, columns, patient, offsets_of(patient, people))
+
+
+_FEW = 1_000
+"""Up to so many rows, plain lists are sorted in a fraction of the time that arrays take."""
+
+
+def _order_few(columns: Columns, order: Int, ends: Bools) -> None:
+    """The same as ``_order_by_content`` for few rows; ``ends`` marks where groups end."""
+    stops = (np.flatnonzero(ends) + 1).tolist()
+    groups = [(start, stop) for start, stop in zip((0, *stops), stops, strict=False) if stop - start > 1]
+    for name in sorted(columns):
+        rows = np.concatenate([order[start:stop] for start, stop in groups])
+        values = columns[name]
+        if not isinstance(values, np.ndarray) and values.null_count == len(values):
+            continue
+        keys, told, at, tied = _sort_keys(values, rows), rows.tolist(), 0, []
+        for start, stop in groups:
+            first, at = at, at + stop - start
+            mine = keys[first:at]
+            if mine.count(mine[0]) == len(mine):
+                tied.append((start, stop))
+                continue
+            ranked = sorted(range(first, at), key=keys.__getitem__)
+            order[start:stop] = [told[place] for place in ranked]
+            begin = start
+            for before, place, here in zip(ranked, ranked[1:], range(start + 1, stop), strict=False):
+                if keys[before] != keys[place]:
+                    if here - begin > 1:
+                        tied.append((begin, here))
+                    begin = here
+            if stop - begin > 1:
+                tied.append((begin, stop))
+        groups = tied
+        if not groups:
+            return
+
+
+def _sort_keys(values: Any, rows: Int) -> list[Any]:
+    """The values of some rows in a form that sorts: a missing number or text is the last."""
+    if not isinstance(values, np.ndarray):
+        return [(text is None, text or "") for text in values.take(pa.array(rows)).to_pylist()]
+    some: list[Any] = values[rows].tolist()
+    return [np.inf if value != value else value for value in some] if values.dtype.kind == "f" else some
 
 
 _SMALL = 64

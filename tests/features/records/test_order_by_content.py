@@ -6,10 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.records.same_event import versions
 from features.records.same_event.versions import in_one_order
 from features.records.tables import TABLES
 
 TESTS = TABLES["results"]
+
+
+@pytest.fixture(autouse=True, params=[0, 1_000], ids=["arrays", "lists"])
+def few(request, monkeypatch):
+    """Each test sorts as many rows are sorted, and as few are."""
+    monkeypatch.setattr(versions, "_FEW", request.param)
 
 
 def results(draw: np.random.Generator, rows: int, people: int, days: int) -> tuple[dict, np.ndarray]:
