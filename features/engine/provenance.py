@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -63,6 +63,8 @@ class OfPerson:
     person: int
     rows: list[list[int]]
     days: list[list[int]]
+    said: dict[tuple[int, int], SourceRow] = field(default_factory=dict)
+    """The rows described so far, by reading and position: most stand behind several concepts."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class _ReadingPlan:
     readings: tuple[_Reading, ...]
     groups: tuple[tuple[Group, Membership, Rows], ...]
     """Each with the places of its streams among the readings."""
+    tables: tuple[str, ...]
+    """The table of each feature."""
     of_feature: Rows
     """The reading of each feature."""
     window: Rows
@@ -108,6 +112,7 @@ def _plan(features: tuple[Feature, ...]) -> _ReadingPlan:
             for group, members in groups.items()
             for part in (members[first : first + MAX_STREAMS] for first in range(0, len(members), MAX_STREAMS))
         ),
+        tuple(feature.table for feature in features),
         np.array([place[reading] for reading in mine], np.int64),
         np.array([feature.window or 2**30 for feature in features], np.int64),
         {table: place[reading] for table, reading in whole.items()},
@@ -161,6 +166,7 @@ class SourceRows:
         """
         person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
         found: dict[tuple[str, int], SourceRow] = {}
+        tables, described = self._plan.tables, newest.said
         for depth in range(MOST):
             for feature in chosen:
                 read = reading[feature]
@@ -168,9 +174,12 @@ class SourceRows:
                 position, day = rows[read][depth], days[read][depth]
                 if position < 0 or day < first[feature]:
                     continue
-                table = self._plan.features[feature].table
+                table = tables[feature]
                 if (table, position) not in found:
-                    found[table, position] = self._said(read, person, position, day)
+                    said = described.get((read, position))
+                    if said is None:
+                        said = described[read, position] = self._said(read, person, position, day)
+                    found[table, position] = said
                     if len(found) == most:
                         return _newest_first(found.values())
         return _newest_first(found.values())

@@ -38,13 +38,15 @@ class Membership:
 
     table: str
     streams: tuple[Stream, ...]
+    kind: type[np.unsignedinteger[Any]]
+    """The type of a row's word."""
     codes: tuple[tuple[str, Bits], ...]
     """For columns of codes or flags: which streams allow each code. The last position, read by a missing code (-1),
     holds the streams that allow a missing value.
     """
-    texts: tuple[tuple[str, dict[str | None, np.uint64]], ...]
+    texts: tuple[tuple[str, dict[str | None, int]], ...]
     """For columns of text: the same by word, with ``_ANOTHER`` for all other words."""
-    given: tuple[tuple[str, np.uint64], ...]
+    given: tuple[tuple[str, np.unsignedinteger[Any]], ...]
     """For columns of days or numbers: which streams allow a missing value."""
     limited: npt.NDArray[np.int64]
     """Positions of the streams that keep results outside limits; NaN in ``low`` or ``high`` means no limit on that
@@ -57,25 +59,27 @@ class Membership:
     def of(cls, streams: Sequence[Stream]) -> Membership:
         table = streams[0].table
         names = dict.fromkeys(name for stream in streams for name in _columns_asked(stream))
+        # Of a single stream without limits a word is one byte, because nobody reads more of it.
+        single = len(streams) == 1 and streams[0].outside is None
+        kind: type[np.unsignedinteger[Any]] = np.uint8 if single else np.uint64
         codes, texts, given = [], [], []
         for name in names:
             column = TABLES[table].column(name)
             if column.kind in ("code", "flag"):
                 values = ("false", "true") if column.kind == "flag" else column.values
-                codes.append(
-                    (name, np.array([_allowing(streams, name, value) for value in (*values, None)], np.uint64))
-                )
+                codes.append((name, np.array([_allowing(streams, name, value) for value in (*values, None)], kind)))
             elif column.kind in ("id", "text"):
                 said = dict.fromkeys(value for stream in streams for value in _named(stream, name))
                 words = (*said, _ANOTHER, None)
-                texts.append((name, {word: np.uint64(_allowing(streams, name, word)) for word in words}))
+                texts.append((name, {word: _allowing(streams, name, word) for word in words}))
             else:
-                given.append((name, np.uint64(_allowing(streams, name, None))))
+                given.append((name, kind(_allowing(streams, name, None))))
         limits = [(place, *stream.outside) for place, stream in enumerate(streams) if stream.outside is not None]
         limited, low, high = zip(*limits, strict=True) if limits else ((), (), ())
         return cls(
             table,
             tuple(streams),
+            kind,
             tuple(codes),
             tuple(texts),
             tuple(given),
@@ -85,29 +89,24 @@ class Membership:
         )
 
     def bits(self, records: Records) -> Bits:
-        """One word per row of the table, in its order. For a single stream without limits a word is one byte, because
-        nobody reads more of it.
-        """
+        """One word per row of the table, in its order."""
         columns = records.columns(self.table)
-        kind: type[np.unsignedinteger[Any]] = np.uint64
-        if len(self.streams) == 1 and not len(self.limited):
-            kind = np.uint8
-        found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, kind)
+        found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, self.kind)
         for name, words in self.codes:
             codes = columns[name]
             # A long table may hold one value in every row (the results of one test); then no lookup row by row is
             # needed.
             alike = len(codes) > LONG and codes.min() == codes.max()
-            found &= words.astype(kind)[codes[0] if alike else codes]
+            found &= words[codes[0] if alike else codes]
         for name, by_word in self.texts:
             place, seen = records.words(self.table, name)
             another = by_word[_ANOTHER]
-            found &= np.array([*(by_word.get(word, another) for word in seen), by_word[None]], kind)[place]
+            found &= np.array([*(by_word.get(word, another) for word in seen), by_word[None]], self.kind)[place]
         for name, missing in self.given:
             values = columns[name]
             number = values.dtype.kind == "f"
             if number or holds(values, NO_DAY):
-                found[np.isnan(values) if number else values == NO_DAY] &= missing.astype(kind)
+                found[np.isnan(values) if number else values == NO_DAY] &= missing
         if len(self.limited):
             _outside(columns["value"], self.limited, self.low, self.high, found)
         return found

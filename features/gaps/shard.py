@@ -93,6 +93,11 @@ class Shard:
 
     def _visible(self, table: str, day: str) -> Visible:
         offsets, columns = self.shared.records.offsets(table), self.shared.records.columns(table)
+        if len(self) == 1:
+            first, last = offsets[self.places[0]], offsets[self.places[0] + 1]
+            seen = (columns[day][first:last] < self.as_of) & (columns["known_on"][first:last] < self.as_of)
+            rows = seen.nonzero()[0] + first
+            return Visible(rows, np.zeros(len(rows), np.int64), [0, len(rows)])
         rows = rows_of_places(offsets, self.places)
         visible = (columns[day][rows] < self.as_of) & (columns["known_on"][rows] < self.as_of)
         ends = np.concatenate(([0], np.cumsum(visible)))

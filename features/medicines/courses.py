@@ -206,6 +206,8 @@ def courses_of(columns: CourseColumns, people: int, medicines: Sequence[Medicine
 
 def rows_of_places(offsets: npt.NDArray[np.int64], places: _Rows) -> _Rows:
     """Positions of all rows of the people at ``places``, person after person."""
+    if len(places) == 1:
+        return np.arange(offsets[places[0]], offsets[places[0] + 1])
     counts = offsets[places + 1] - offsets[places]
     ends = np.cumsum(counts)
     return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(offsets[places] - (ends - counts), counts)

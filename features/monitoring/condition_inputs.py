@@ -61,8 +61,10 @@ def _prepare(records: Records) -> ConditionInputs:
     category = TABLES["conditions"].column("category").values.index("diagnosis")
     diagnosed = conditions["category"] == category
     (code, codes), (label, labels) = (records.coded("conditions", name) for name in ("code", "label"))
-    pairs, pair = np.unique(np.stack((code, label)), axis=1, return_inverse=True)
-    different = [(codes[one], labels[other]) for one, other in pairs.T.tolist()]
+    seen: dict[tuple[int, int], int] = {}
+    numbers = [seen.setdefault(one, len(seen)) for one in zip(code.tolist(), label.tolist(), strict=True)]
+    pair = np.array(numbers, np.int64)
+    different = [(codes[one], labels[other]) for one, other in seen]
     (kind_of, kinds), (value_of, given) = (records.coded("circumstances", name) for name in ("kind", "value"))
     values = [(value or "").casefold() for value in given]
 
@@ -81,7 +83,7 @@ def _prepare(records: Records) -> ConditionInputs:
         patients["birth_date"],
         patients["sex"],
         {
-            g: diagnosed & np.array([in_group(g, c, w) for c, w in different], bool)[pair.reshape(-1)]
+            g: diagnosed & np.array([in_group(g, c, w) for c, w in different], bool)[pair]
             for g in ("smi", "cardiac", "thyroid", "pregnancy")
         },
         {kind: coded(kind, yes_no) for kind in ("childbearing_potential", "benign_ethnic_neutropenia")},

@@ -127,6 +127,10 @@ def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:
 
 def words_of(text: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[str]]:
     """Text as positions in the list of its distinct words; -1 for null."""
+    if len(text) <= FEW:
+        seen: dict[str, int] = {}
+        places = _numbered(text, seen)
+        return np.array(places, np.int32), list(seen)
     codes = _encoded(text)
     return _places(codes), codes.dictionary.to_pylist()
 
@@ -134,10 +138,13 @@ def words_of(text: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], l
 def distinct_numbers(text: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int32]:
     """One number for each distinct text, -1 for null: where nobody reads the words, as with ids."""
     if len(text) <= FEW:
-        seen: dict[str, int] = {}
-        words = text.to_pylist()
-        return np.array([-1 if word is None else seen.setdefault(word, len(seen)) for word in words], np.int32)
+        return np.array(_numbered(text, {}), np.int32)
     return _places(_encoded(text))
+
+
+def _numbered(text: pa.Array | pa.ChunkedArray, seen: dict[str, int]) -> list[int]:
+    """The number of each text; ``seen`` gets the number of each different one."""
+    return [-1 if word is None else seen.setdefault(word, len(seen)) for word in text.to_pylist()]
 
 
 def _encoded(text: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:

@@ -32,8 +32,8 @@ class Behind:
         self, records: Records, as_of_day: int, place: npt.NDArray[np.int64], scores: Scores, names: tuple[str, ...]
     ) -> None:
         self._place, self._scores = place, scores
-        self._features, self._members = _layout(names)
-        self._rows = SourceRows(records, as_of_day, self._features)
+        features, self._tables, self._members = _layout(names)
+        self._rows = SourceRows(records, as_of_day, features)
 
     @cached_property
     def days(self) -> npt.NDArray[np.int32]:
@@ -58,8 +58,8 @@ class Behind:
 
     def _concept(self, slug: str, weight: list[float], newest: OfPerson) -> dict[str, Any]:
         # The sort is stable: equal weights keep the order of the features.
-        chosen = sorted((i for i in self._members[slug] if weight[i] > 0), key=weight.__getitem__, reverse=True)
-        tables = dict.fromkeys(self._features[i].table for i in chosen)
+        chosen = sorted([i for i in self._members[slug] if weight[i] > 0], key=weight.__getitem__, reverse=True)
+        tables = dict.fromkeys([self._tables[i] for i in chosen])
         return {
             "rows": [found.as_dict() for found in self._rows.behind(chosen, newest, MOST_ROWS)],
             "sources": [
@@ -70,13 +70,13 @@ class Behind:
 
 
 @cache
-def _layout(names: tuple[str, ...]) -> tuple[tuple[Feature, ...], dict[str, list[int]]]:
-    """The features of a model, and the positions of each concept's features among them."""
+def _layout(names: tuple[str, ...]) -> tuple[tuple[Feature, ...], tuple[str, ...], dict[str, list[int]]]:
+    """The features of a model, the table of each, and the positions of each concept's features among them."""
     features = tuple(CATALOGUE[name] for name in names)
     members: dict[str, list[int]] = {}
     for i, feature in enumerate(features):
         members.setdefault(feature.concept, []).append(i)
-    return features, members
+    return features, tuple(feature.table for feature in features), members
 
 
 @lru_cache(maxsize=4_096)
