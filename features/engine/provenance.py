@@ -64,7 +64,7 @@ class OfPerson:
     rows: list[list[int]]
     days: list[list[int]]
     said: dict[tuple[int, int], SourceRow] = field(default_factory=dict)
-    """The rows described so far, by reading and position: most stand behind several concepts."""
+    """The rows described so far, by reading and position: most are evidence for several concepts."""
 
 
 @dataclass(frozen=True)

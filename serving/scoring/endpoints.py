@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from models import RiskModel
-from serving.access import GuardedRoute, SystemCaller
+from serving.access import GuardedRoute, Requires, SystemCaller
 from serving.auditlog.log import Audit
 from serving.http.bodies import allow, allow_stream, is_large, json_body, require_lines
 from serving.http.problems import Problem, unavailable
@@ -24,9 +25,29 @@ from serving.scoring.reading import Unreadable, read_scores
 from serving.scoring.schemas import Parts, ScoresAnswer, ScoresRequest, known_names
 from serving.scoring.service import Answered, score_request, without_nhs_numbers
 from serving.scoring.streaming import Streaming
-from serving.state import Service, Serving
+from serving.state import Service, Serving, service_of
 
-router = APIRouter(tags=["scoring"], route_class=GuardedRoute)
+
+class ScoresRoute(GuardedRoute):
+    """Calls ``score`` itself where the address asks for nothing beside it: having the framework resolve what the guard
+    has found already took a tenth of the time of an answer."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        if self.path != SCORES:
+            return handle
+        (guard,) = (one.call for one in self.dependant.dependencies if isinstance(one.call, Requires))
+
+        async def direct(request: Request) -> Response:
+            if request.scope["query_string"]:
+                return await handle(request)
+            return await score(request, await guard(request), service_of(request))
+
+        return direct
+
+
+SCORES = "/v1/scores"
+router = APIRouter(tags=["scoring"], route_class=ScoresRoute)
 _SCHEMA = ScoresRequest.model_json_schema(ref_template="#/components/schemas/{model}")
 BODIES: dict[str, Any] = {**_SCHEMA.pop("$defs"), "ScoresRequest": _SCHEMA}
 """Schemas of the body for the OpenAPI document, because the framework does not read this body and so does not
@@ -44,7 +65,7 @@ PartsAsked = Annotated[
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ScoresRequest"}}}}
 
 
-@router.post("/v1/scores", response_model=ScoresAnswer, openapi_extra={"requestBody": _BODY})
+@router.post(SCORES, response_model=ScoresAnswer, openapi_extra={"requestBody": _BODY})
 async def score(
     request: Request, caller: SystemCaller, service: Serving, contributions: PartsAsked = Parts.CONCEPTS
 ) -> Response:
