@@ -118,9 +118,9 @@ def test_changing_the_gap_that_ends_a_course_changes_the_feature(tmp_path: Path)
 @pytest.mark.parametrize(
     ("kernel", "module", "name", "becomes"),
     [
-        (person_day.run_people, "training.simulator.care.examinations", "TWO_SPECIALISTS_FROM", 19724),
-        (person_day.run_people, "training.simulator.random", "TO_UNIT", 0.5),
-        (person_day.run_people, "training.simulator.person_day", "SLOT", np.dtype([("day", np.int64)])),
+        (person_day.run, "training.simulator.care.examinations", "TWO_SPECIALISTS_FROM", 19724),
+        (person_day.run, "training.simulator.random", "TO_UNIT", 0.5),
+        (person_day.run, "training.simulator.person_day", "SLOT", np.dtype([("day", np.int64)])),
         (kernels.lines, "training.statistics.kernels", "NEWTON_STEPS", 1),
     ],
 )

@@ -45,6 +45,7 @@ from training.simulator.state import (
 from training.simulator.traits import draw_person
 
 PERSON_STREAM, ORACLE_STREAM = 1, 2
+PEOPLE, FUTURES, COURSE = 0, 1, 2  # what ``run`` is asked for
 
 
 @step
@@ -119,11 +120,11 @@ def finish(p, s, m, x):
         emit_contact(p, s, x, s.blood_visit, s.blood_booked, CLOZAPINE_CLINIC, FACE_TO_FACE, PLANNED, s.staff)
 
 
-@entry
-def run_people(people, died_on, first, seed, years, world, medicines, teams, first_day, last_day, reviews, events):
-    """Simulate ``len(people)`` people from index ``first``; returns the number of rows needed (above ``len(events)``,
-    allocate more)."""
-    x = Setting(world[0], medicines, teams, first_day, last_day, events, reviews)
+@step
+def simulate_people(people, died_on, first, seed, years, x):
+    """Simulate ``len(people)`` people from index ``first``; returns the number of rows needed (above
+    ``len(x.events)``, allocate more)."""
+    last_day = x.last_day
     states = np.zeros(1, dtype=STATE)
     m = np.zeros(SLOTS, dtype=SLOT)
     s = states[0]
@@ -158,24 +159,8 @@ def look_ahead(p, s, m, x, days):
     return admitted, disengaged, new
 
 
-@entry
-def run_oracle(
-    index,
-    as_of,
-    horizons,
-    draws,
-    draw_seed,
-    review,
-    seed,
-    years,
-    world,
-    medicines,
-    teams,
-    first_day,
-    last_day,
-    reviews,
-    out,
-):
+@step
+def branch_futures(index, as_of, horizons, draws, draw_seed, review, seed, years, x, out):
     """Replay each person to each date (rows sorted by person, then date), then branch ``draws`` times.
 
     ``out`` float64 (rows, 3, horizons): share of draws with an unplanned admission, with a disengagement, and with a
@@ -183,9 +168,7 @@ def run_oracle(
     on that date. ``review`` 1 delivers a medicines review on the morning of the date, in every draw. Reviews from a
     list happen in the past that is replayed, and not in the futures: the risk is that without a later one.
     """
-    events = np.zeros(0, dtype=EVENT)
-    x = Setting(world[0], medicines, teams, first_day, last_day, events, reviews)
-    ahead = Setting(world[0], medicines, teams, first_day, last_day, events, reviews[:0])
+    ahead = Setting(x.world, x.medicines, x.teams, x.first_day, x.last_day, x.events, x.reviews[:0])
     people = np.zeros(1, dtype=PERSON)
     now, branch = np.zeros(1, dtype=STATE), np.zeros(1, dtype=STATE)
     m, m_branch = np.zeros(SLOTS, dtype=SLOT), np.zeros(SLOTS, dtype=SLOT)
@@ -219,12 +202,11 @@ def run_oracle(
             out[r, 2, h] = out[r, 2, h] / others if others > 1e-9 else np.nan
 
 
-@entry
-def run_course(index, seed, years, world, medicines, teams, first_day, last_day, reviews, out):
+@step
+def follow_course(index, seed, years, x, out):
     """The hidden course of one person: ``out`` float64 (days, fields), one row per day from ``first_day``, NaN where
     the person is not there."""
-    events = np.zeros(0, dtype=EVENT)
-    x = Setting(world[0], medicines, teams, first_day, last_day, events, reviews)
+    first_day, last_day = x.first_day, x.last_day
     people, states, m = np.zeros(1, dtype=PERSON), np.zeros(1, dtype=STATE), np.zeros(SLOTS, dtype=SLOT)
     p, s = people[0], states[0]
     begin(p, s, m, x, seed, index, years)
@@ -238,9 +220,56 @@ def run_course(index, seed, years, world, medicines, teams, first_day, last_day,
             out[row, 2] = s.insight
             out[row, 3] = sigmoid(s.adherence) if s.stopped == 0 else 0.0
             out[row, 4] = s.side_effects
-            out[row, 5] = sigmoid(s.engagement - (world[0].withdrawal_depth if s.withdrawn == 1 else 0.0))
+            out[row, 5] = sigmoid(s.engagement - (x.world.withdrawal_depth if s.withdrawn == 1 else 0.0))
             out[row, 6] = s.protection
             out[row, 7] = s.missed
             out[row, 8] = s.relapse
             out[row, 9] = s.substance
             out[row, 10] = s.withdrawn
+
+
+@entry
+def run(
+    task, people, died_on, index, as_of, horizons, draws, draw_seed, review, first, seed, years,
+    world, medicines, teams, first_day, last_day, reviews, events, risks, days,
+):  # fmt: skip
+    """The one entry point of the day. Each entry point would hold the whole machine and take half a minute to compile;
+    a trust that is simulated and then trained on would wait twice."""
+    x = Setting(world[0], medicines, teams, first_day, last_day, events, reviews)
+    if task == PEOPLE:
+        return simulate_people(people, died_on, first, seed, years, x)
+    if task == FUTURES:
+        branch_futures(index, as_of, horizons, draws, draw_seed, review, seed, years, x, risks)
+    if task == COURSE:
+        follow_course(first, seed, years, x, days)
+    return 0
+
+
+NOBODY, NO_DAYS = np.zeros(0, dtype=PERSON), np.zeros(0, dtype=np.int64)
+NO_EVENTS, NO_RISKS, NO_COURSE = np.zeros(0, dtype=EVENT), np.zeros((0, 0, 0)), np.zeros((0, 0))
+
+
+def run_people(people, died_on, first, seed, years, world, medicines, teams, first_day, last_day, reviews, events):
+    """``simulate_people`` in the world of the last arguments; ``events`` takes the rows."""
+    return run(
+        PEOPLE, people, died_on, NO_DAYS, NO_DAYS, NO_DAYS, 0, 0, 0, first, seed, years,
+        world, medicines, teams, first_day, last_day, reviews, events, NO_RISKS, NO_COURSE,
+    )  # fmt: skip
+
+
+def run_oracle(index, as_of, horizons, draws, draw_seed, review, seed, years, *world_and_out):
+    """``branch_futures`` in the world of the last arguments but one; the last is ``out``."""
+    *world, out = world_and_out
+    run(
+        FUTURES, NOBODY, NO_DAYS, index, as_of, horizons, draws, draw_seed, review, 0, seed, years,
+        *world, NO_EVENTS, out, NO_COURSE,
+    )  # fmt: skip
+
+
+def run_course(index, seed, years, *world_and_out):
+    """``follow_course`` in the world of the last arguments but one; the last is ``out``."""
+    *world, out = world_and_out
+    run(
+        COURSE, NOBODY, NO_DAYS, NO_DAYS, NO_DAYS, NO_DAYS, 0, 0, 0, index, seed, years,
+        *world, NO_EVENTS, NO_RISKS, out,
+    )  # fmt: skip

@@ -25,7 +25,7 @@ def spine(trust):
 
 @pytest.fixture(scope="module")
 def risks(trust, spine):
-    long = trust.truth.risk(spine, HORIZONS, draws=40, seed=1)
+    long = trust.truth.risk(spine, HORIZONS, draws=20, seed=1)
     return {key: part["probability"].to_numpy() for key, part in long.groupby(["outcome", "horizon"])}
 
 

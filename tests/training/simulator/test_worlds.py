@@ -64,9 +64,9 @@ def test_a_review_helps_unless_the_world_says_that_reviews_do_nothing(plain):
     useless = simulate(**SIZE, world=World(review_effect=0.0))
     spine = pd.DataFrame({"patient_id": plain.frames["patients"]["patient_id"].head(250), "as_of": "2023-06-01"})
     outcomes = {"admission": (180,)}
-    nothing = useless.truth.review_effect(spine, outcomes, draws=20)
+    nothing = useless.truth.review_effect(spine, outcomes, draws=5)
     assert (nothing["effect"].dropna() == 0.0).all()
-    strong = simulate(**SIZE, world=World(review_effect=1.5)).truth.review_effect(spine, outcomes, draws=150)
+    strong = simulate(**SIZE, world=World(review_effect=1.5)).truth.review_effect(spine, outcomes, draws=50)
     effect = strong["effect"].dropna()
     assert effect.mean() < -2.0 * effect.std() / np.sqrt(len(effect))
 
