@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -172,7 +173,7 @@ class Truth:
         day = pd.to_datetime(spine["as_of"]).to_numpy().astype("datetime64[D]").astype(np.int64)
         return numbers.astype(np.int64) - 1, day
 
-    def _world(self) -> tuple[object, ...]:
+    def _world(self) -> tuple[Any, ...]:
         rows, _ = draw_teams(self.teams, self.seed)
         numbers = self.seed, float(self.years), self.world.to_record(), formulary_rows()
         return *numbers, rows, FIRST_DAY, self.last_day, self.review_rows()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from training.simulator.care.admissions import crises, inpatient_day, maybe_admit, write_stay
@@ -249,15 +251,19 @@ NOBODY, NO_DAYS = np.zeros(0, dtype=PERSON), np.zeros(0, dtype=np.int64)
 NO_EVENTS, NO_RISKS, NO_COURSE = np.zeros(0, dtype=EVENT), np.zeros((0, 0, 0)), np.zeros((0, 0))
 
 
-def run_people(people, died_on, first, seed, years, world, medicines, teams, first_day, last_day, reviews, events):
-    """``simulate_people`` in the world of the last arguments; ``events`` takes the rows."""
-    return run(
+def run_people(people: np.ndarray, died_on: np.ndarray, first: int, seed: int, years: float, *world: Any) -> int:
+    """``simulate_people`` in the world of the last arguments; the very last takes the rows of events."""
+    rows: int = run(
         PEOPLE, people, died_on, NO_DAYS, NO_DAYS, NO_DAYS, 0, 0, 0, first, seed, years,
-        world, medicines, teams, first_day, last_day, reviews, events, NO_RISKS, NO_COURSE,
+        *world, NO_RISKS, NO_COURSE,
     )  # fmt: skip
+    return rows
 
 
-def run_oracle(index, as_of, horizons, draws, draw_seed, review, seed, years, *world_and_out):
+def run_oracle(
+    index: np.ndarray, as_of: np.ndarray, horizons: np.ndarray, draws: int, draw_seed: int, review: int, seed: int,
+    years: float, *world_and_out: Any,
+) -> None:  # fmt: skip
     """``branch_futures`` in the world of the last arguments but one; the last is ``out``."""
     *world, out = world_and_out
     run(
@@ -266,7 +272,7 @@ def run_oracle(index, as_of, horizons, draws, draw_seed, review, seed, years, *w
     )  # fmt: skip
 
 
-def run_course(index, seed, years, *world_and_out):
+def run_course(index: int, seed: int, years: float, *world_and_out: Any) -> None:
     """``follow_course`` in the world of the last arguments but one; the last is ``out``."""
     *world, out = world_and_out
     run(
