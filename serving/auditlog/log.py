@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,6 +56,15 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Along:
+    """Rows that are written in the transaction of an event. The database holds them, and the event's rows of the
+    exposure log, to what ``caller`` may see. Each function of ``rows`` writes the rows of several events at once."""
+
+    caller: Caller
+    rows: tuple[tuple[Callable[[Connection, list[Any]], None], tuple[Any, ...]], ...]
+
+
+@dataclass(frozen=True)
 class Audit:
     """The log, bound to one request and its caller, so that services only say what was viewed."""
 
@@ -70,11 +79,12 @@ class Audit:
     def of(cls, database: Database, caller: Caller, request_id: str) -> Audit:
         return cls(database, caller.token_id, caller.role.value, request_id)
 
-    def record(self, look: Look) -> None:
-        """Writes and commits one event, together with those of other requests that wait for the same disk. Raises
-        ``AuditUnavailable``; call it before returning what was viewed."""
+    def record(self, look: Look, along: Along | None = None) -> None:
+        """Writes and commits one event, together with those of other requests that wait for the same disk, and with
+        the rows that belong to it. Raises ``AuditUnavailable``, and what writing the rows raised; call it before
+        returning what was viewed."""
         try:
-            self.database.commit_together(append_all, (self, look))
+            self.database.commit_together(_record, (self, look, along))
         except DatabaseUnavailable as error:
             raise AuditUnavailable(str(error)) from None
 
@@ -102,6 +112,7 @@ NEXT_EVENT = (
     .returning(audit_head.c.seq, audit_head.c.hash)
 )
 ADD_EVENT = insert(audit_events)
+ADD_EXPOSURES = insert(exposures)
 SET_HEAD = update(audit_head).where(HEAD).values(hash=bindparam("newest"))
 
 
@@ -120,6 +131,37 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
 
 def append_all(connection: Connection, looks: Sequence[tuple[Audit, Look]]) -> None:
     """Adds some events, in their order, inside the caller's transaction."""
+    shown = [row for rows in _add_events(connection, looks) for row in rows]
+    if shown:
+        connection.execute(ADD_EXPOSURES, shown)
+
+
+def _record(connection: Connection, entries: Sequence[tuple[Audit, Look, Along | None]]) -> None:
+    """Adds the events of several requests, and the rows that belong to each. The head of the log is taken last,
+    because every other writer waits for it."""
+    callers = {along.caller if along else None: None for _, _, along in entries}
+    database = entries[0][0].database
+    for caller in callers:
+        written: dict[Any, list[Any]] = {}
+        for _, _, along in entries:
+            for write, rows in along.rows if along is not None and along.caller == caller else ():
+                written.setdefault(write, []).extend(rows)
+        if written:
+            database.hold_to(connection, caller)
+        for write, together in written.items():
+            write(connection, together)
+    shown: dict[Caller | None, list[dict[str, Any]]] = {}
+    events = _add_events(connection, [(by, look) for by, look, _ in entries])
+    for (_, _, along), exposed in zip(entries, events, strict=True):
+        shown.setdefault(along.caller if along else None, []).extend(exposed)
+    for caller, exposed in shown.items():
+        if exposed:
+            database.hold_to(connection, caller)
+            connection.execute(ADD_EXPOSURES, exposed)
+
+
+def _add_events(connection: Connection, looks: Sequence[tuple[Audit, Look]]) -> list[list[dict[str, Any]]]:
+    """Adds some events, in their order, and returns the rows of the exposure log that belong to each."""
     head = connection.execute(NEXT_EVENT, {"more": len(looks)}).one()
     previous, events = head.hash, []
     for seq, (by, look) in enumerate(looks, head.seq - len(looks) + 1):
@@ -127,19 +169,19 @@ def append_all(connection: Connection, looks: Sequence[tuple[Audit, Look]]) -> N
         previous = events[-1]["hash"]
     connection.execute(ADD_EVENT, events)
     connection.execute(SET_HEAD, {"newest": previous})
-    shown = [
-        {
-            "audit_seq": event["seq"],
-            "run_id": look.run_id,
-            "team_id": look.team_id,
-            "shown_at": datetime.now(UTC),
-            **row,
-        }
+    return [
+        [
+            {
+                "audit_seq": event["seq"],
+                "run_id": look.run_id,
+                "team_id": look.team_id,
+                "shown_at": datetime.now(UTC),
+                **row,
+            }
+            for row in look.shown
+        ]
         for event, (_, look) in zip(events, looks, strict=True)
-        for row in look.shown
     ]
-    if shown:
-        connection.execute(insert(exposures), shown)
 
 
 def _event(seq: int, by: Audit, look: Look, previous: str) -> dict[str, Any]:

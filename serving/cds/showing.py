@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from serving.auditlog.log import Audit, AuditUnavailable, Look, append
+from serving.auditlog.log import Along, Audit, Look
 from serving.cds import repository
 from serving.cds.schemas import CardLink, CardSource, HookCard, HookCards, Indicator
 from serving.cds.wording import OVERRIDE_REASONS, short
 from serving.identity.callers import Caller
 from serving.runs.schemas import RunInfo
 from serving.security.client_tokens import ClientToken, spend_in
-from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.database import Database
 
 LINK = "Open this person in Upstream"
 
@@ -110,18 +110,12 @@ class Answering:
         return HookCards(cards=[])
 
     def _record(self, look: Look, rows: Sequence[dict[str, Any]] = ()) -> None:
-        """Marks the token as used and writes the cards and the audit events in one transaction, so that the disk is
-        waited for once.
+        """Marks the token as used and writes the cards and the audit event in one transaction, shared with the calls
+        that wait for the same disk.
         Raises ``UsedBefore`` where another call used the token up, and ``AuditUnavailable``."""
-        try:
-            with self.database.write(self.caller) as connection:
-                if self.token is not None:
-                    spend_in(connection, self.token)
-                if rows:
-                    repository.add_cards(connection, list(rows))
-                append(connection, self.audit, look)
-        except DatabaseUnavailable as error:
-            raise AuditUnavailable(str(error)) from None
+        spent = (self.token,) if self.token is not None else ()
+        written = ((spend_in, spent), (repository.add_cards, tuple(rows)))
+        self.audit.record(look, Along(self.caller, tuple((write, kept) for write, kept in written if kept)))
 
     def _card(self, draft: Draft, person: PersonOnList | None) -> HookCard:
         return HookCard(

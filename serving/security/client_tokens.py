@@ -120,18 +120,19 @@ def spend(database: Database, token: ClientToken) -> bool:
     """Use a token up. False where it was used before."""
     try:
         with database.write() as connection:
-            spend_in(connection, token)
+            spend_in(connection, [token])
     except UsedBefore:
         return False
     return True
 
 
-def spend_in(connection: Connection, token: ClientToken) -> None:
-    """Use a token up inside the caller's transaction; ids of tokens that have expired are forgotten. Raises
-    ``UsedBefore``, and the transaction must then be rolled back."""
+def spend_in(connection: Connection, tokens: Sequence[ClientToken]) -> None:
+    """Uses tokens up inside the caller's transaction; ids of tokens that have expired are forgotten. Raises
+    ``UsedBefore`` if one was used before, and the transaction must then be rolled back."""
     connection.execute(FORGET, {"now": dt.datetime.now(dt.UTC)})
+    rows = [{"token_sha256": _kept(token), "expires_at": token.expires_at} for token in tokens]
     try:
-        connection.execute(SPEND, {"token_sha256": _kept(token), "expires_at": token.expires_at})
+        connection.execute(SPEND, rows)
     except IntegrityError:
         raise UsedBefore from None
 

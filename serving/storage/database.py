@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import Connection, Engine, String, bindparam, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.selectable import CTE
@@ -31,10 +31,21 @@ from serving.storage.tables import PERSON_TABLES
 
 BUSY_TIMEOUT_MS = 10_000
 WRITERS = 4
+POOL = 20
+"""Connections that are kept: more than the lanes and writers of the service use at once. One beyond them would be
+opened for a single use. The one used last is used next, because it has prepared the most statements."""
 FEWEST_FREE_BYTES = 1_000_000
 """With less free disk space, SQLite cannot write an audit event and its log."""
 READ_ONLY = "SELECT current_setting('transaction_read_only')"
 SCOPE_NAME = "visible_people"
+SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""Of a read on PostgreSQL: one snapshot, so that a page never mixes the rows of two runs, and no way to write."""
+HOLD_TO = select(
+    *(
+        func.set_config(f"upstream.{name}", bindparam(name, type_=String), True)
+        for name in ("everything", "teams", "actor")
+    )
+)
 T = TypeVar("T")
 
 
@@ -56,9 +67,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.engine = _engine(url)
-        # One snapshot per read, so that a page never mixes the rows of two runs.
-        snapshot = {"isolation_level": "REPEATABLE READ"} if self.url.get_backend_name() == "postgresql" else {}
-        self._reading = self.engine.execution_options(upstream_scoped=True, **snapshot)
+        self._reading = self.engine.execution_options(upstream_scoped=True, **(SNAPSHOT if self._is_postgres else {}))
         self._writing = self.engine.execution_options(upstream_writing=True)
         # Threads that write while their caller continues; started on first use.
         self.damaged = False
@@ -66,6 +75,10 @@ class Database:
         self._check = WholeCheck(self.url)
         self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
         self._together: dict[Any, SharedCommits[Any]] = {}
+
+    @property
+    def _is_postgres(self) -> bool:
+        return self.url.get_backend_name() == "postgresql"
 
     @contextmanager
     def read(self, caller: Caller | None = None) -> Iterator[Connection]:
@@ -77,8 +90,10 @@ class Database:
         """
         with self._errors(), self._reading.connect() as connection:
             if caller is not None:
-                self._hold_to(connection, caller)
+                self.hold_to(connection, caller)
             yield connection
+            if self._is_postgres:  # the driver forgets its prepared statements at a rollback, not at a commit
+                connection.commit()
 
     @contextmanager
     def write(self, caller: Caller | None = None) -> Iterator[Connection]:
@@ -86,7 +101,7 @@ class Database:
         service's own job and not limited to teams.
         """
         with self._errors(), self._turn_to_write(), self._writing.begin() as connection:
-            self._hold_to(connection, caller)
+            self.hold_to(connection, caller)
             yield connection
 
     def commit_together(self, write: Callable[[Connection, Sequence[T]], None], what: T) -> None:
@@ -106,8 +121,8 @@ class Database:
         """A transaction that could write now, and writes nothing: it is rolled back. On SQLite it takes the lock of a
         writer; PostgreSQL says whether it is read-only."""
         with self._errors(), self._turn_to_write(), self._writing.connect() as connection:
-            self._hold_to(connection, None)
-            if self.url.get_backend_name() == "postgresql" and connection.scalar(text(READ_ONLY)) != "off":
+            self.hold_to(connection, None)
+            if self._is_postgres and connection.scalar(text(READ_ONLY)) != "off":
                 raise DatabaseUnavailable("the service database is read-only")
             if self.url.get_backend_name() == "sqlite" and self.url.database:
                 free = shutil.disk_usage(Path(self.url.database).parent).free
@@ -153,28 +168,23 @@ class Database:
             # The driver's text may quote a value; only the kind of failure leaves this module.
             raise DatabaseUnavailable(f"the service database answered {type(error).__name__}") from None
 
-    def _hold_to(self, connection: Connection, caller: Caller | None) -> None:
-        """Sets the caller for PostgreSQL's row policies, for this transaction only. SQLite has no policies: there the
-        choke point is the only check.
+    def hold_to(self, connection: Connection, caller: Caller | None) -> None:
+        """Sets the caller for PostgreSQL's row policies, until it is set anew or the transaction ends. SQLite has no
+        policies: there the choke point is the only check.
         """
-        if self.url.get_backend_name() != "postgresql":
+        if not self._is_postgres:
             return
         everything = caller is None or (caller.sees_people and caller.team_ids is None)
         teams = sorted(caller.team_ids or ()) if caller is not None and caller.sees_people else []
         actor = caller.token_id if caller is not None and caller.sees_people else ""
-        connection.execute(
-            select(
-                func.set_config("upstream.everything", "on" if everything else "off", True),
-                func.set_config("upstream.teams", json.dumps(teams), True),
-                func.set_config("upstream.actor", actor, True),
-            )
-        )
+        held = {"everything": "on" if everything else "off", "teams": json.dumps(teams), "actor": actor}
+        connection.execute(HOLD_TO, held)
 
     def check_is_held(self) -> None:
         """Raises ``NotHeld`` if row-level security does not apply to this login: then the choke point would be the
         only check.
         """
-        if self.url.get_backend_name() != "postgresql":
+        if not self._is_postgres:
             return
         with self.read() as connection:
             free = connection.scalar(
@@ -221,6 +231,8 @@ def _engine(url: str) -> Engine:
         url,
         pool_pre_ping=parsed.get_backend_name() != "sqlite",
         hide_parameters=True,
+        pool_size=POOL,
+        pool_use_lifo=True,
         # A list reads thousands of small JSON values; pydantic's reader takes a quarter of the time of the standard
         # one.
         json_deserializer=from_json,

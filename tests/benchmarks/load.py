@@ -15,12 +15,14 @@ import asyncio
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,7 +38,7 @@ from serving.security.tokens import issue_token
 from serving.settings import database_url_of
 from serving.storage.database import Database
 from serving.storage.tables import people
-from tests.benchmarks.measure import line
+from tests.benchmarks.measure import line, processor_s
 from tests.conftest import ROOT, upstream
 from tests.faults.postgres import PROGRAMS, cluster
 from tests.faults.processes import served
@@ -50,6 +52,8 @@ NIGHTS = (0.15, 0.55)
 """When the nightly runs begin, as parts of the whole."""
 THINKING_S = (2.0, 8.0)
 """A pharmacist reads for a few seconds before the next page."""
+SERVER = "UPSTREAM_LOAD_SERVER"
+"""Process id of the database, for the time that it used."""
 FLAT = 1.15
 """Memory is flat if the last fifth of the run holds at most this much of the second fifth."""
 
@@ -62,6 +66,7 @@ class Seen:
     wrong: list[str] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
     nightly_runs: int = 0
+    processor_s: dict[str, float] = field(default_factory=dict)
 
     async def ask(
         self, client: httpx.AsyncClient, kind: str, method: str, path: str, *, due: float | None = None, **how: Any
@@ -217,12 +222,23 @@ async def day(home: Path, address: str, pid: int, seconds: float, texting: str) 
     database.close()
     # Only now: making fifty tokens takes longer than a short run has.
     ends = time.monotonic() + seconds
+    before = spent(pid)
     work = [memory(seen, pid, ends), system(seen, address, wide, ends), nightly(seen, home, days, seconds, ends)]
     work += [hooks(seen, address, listed, ends), texts(seen, address, texting, ends)]
     for number, token in enumerate(tokens):
         work.append(pharmacist(seen, address, token, teams[number % len(teams)], ends, random.Random(number)))
     await asyncio.gather(*work)
+    seen.processor_s = {who: round(seconds - before[who], 1) for who, seconds in spent(pid).items()}
     return seen
+
+
+def spent(pid: int) -> dict[str, float]:
+    """Seconds of processor time so far of each that shares this machine: the service, the database, the nightly runs,
+    and the clients, who in life are other machines."""
+    nights = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = {"service": processor_s(pid), "nightly": nights.ru_utime + nights.ru_stime, "clients": time.process_time()}
+    server = os.environ.get(SERVER)
+    return found | ({"database": processor_s(int(server))} if server else {})
 
 
 @contextmanager
@@ -238,7 +254,7 @@ def settings_of_the_day(folder: Path, sqlite: bool) -> Iterator[str]:
                 yield phones.token
                 return
             with cluster() as server:
-                os.environ["UPSTREAM_DATABASE_URL"] = server.url
+                os.environ.update({"UPSTREAM_DATABASE_URL": server.url, SERVER: str(server.pid)})
                 yield phones.token
         finally:
             os.environ.clear()
@@ -276,12 +292,13 @@ def run(
         patients=patients if made is None else None,
         pharmacists=PHARMACISTS,
         requests=asked,
-        wrong=sorted(set(seen.wrong))[:10],
+        wrong=dict(Counter(seen.wrong).most_common(10)),
         p50={kind: seen.percentile(kind, 50) for kind in seen.seconds},
         p99={kind: seen.percentile(kind, 99) for kind in seen.seconds},
         scored_a_minute=round(len(seen.seconds.get("score", [])) * SCORED_AT_ONCE * 60 / seconds),
         asked={kind: len(found) for kind, found in seen.seconds.items()},
         nightly_runs=seen.nightly_runs,
+        processor_s=seen.processor_s,
         memory_mb={"early": round(early), "late": round(late), "most": round(max(seen.memory_mb))},
         exit_code=ended,
     )

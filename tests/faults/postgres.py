@@ -32,6 +32,11 @@ class Cluster:
         return f"postgresql+psycopg://upstream@127.0.0.1:{self.port}/upstream?connect_timeout=5"
 
     @property
+    def pid(self) -> int:
+        """The process that started all others of the server."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+    @property
     def admin(self) -> list[str]:
         """Options by which PostgreSQL's programs reach the server as its superuser."""
         return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]

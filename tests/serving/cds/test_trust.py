@@ -9,13 +9,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, event, select, text
 
 from serving import access
-from serving.cds import showing
+from serving.auditlog import log
 from serving.security.tokens import issue_token
 from serving.settings import CdsClient
-from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.database import DatabaseUnavailable
 from serving.storage.tables import audit_head
 from tests.serving.cds import clients
 from tests.serving.cds.conftest import SELECT, VIEW
@@ -180,18 +180,20 @@ def test_a_token_that_another_call_used_up_meanwhile_shows_nothing_and_leaves_no
         assert connection.scalar(text("SELECT count(*) FROM cards")) == shown
 
 
-def test_a_call_with_cards_commits_once(trusting, monkeypatch):
+def test_a_call_with_cards_commits_once(trusting):
     """A commit waits for the disk, which is most of the time of a call."""
     headers, body = clients.bearer(VIEW), clients.hook("patient-view")
-    opened, write = [], Database.write
+    commits = []
 
-    def counted(self, caller=None):
-        opened.append(caller)
-        return write(self, caller)
+    def count(connection):
+        commits.append(connection)
 
-    monkeypatch.setattr(Database, "write", counted)
-    assert trusting.post(VIEW, json=body, headers=headers).json()["cards"]
-    assert len(opened) == 1
+    event.listen(Engine, "commit", count)
+    try:
+        assert trusting.post(VIEW, json=body, headers=headers).json()["cards"]
+    finally:
+        event.remove(Engine, "commit", count)
+    assert len(commits) == 1
 
 
 def test_without_an_audit_event_there_are_no_cards_and_the_token_stays_valid(trusting, monkeypatch):
@@ -200,7 +202,7 @@ def test_without_an_audit_event_there_are_no_cards_and_the_token_stays_valid(tru
 
     headers, body = clients.bearer(VIEW), clients.hook("patient-view")
     with monkeypatch.context() as patched:
-        patched.setattr(showing, "append", broken)
+        patched.setattr(log, "_add_events", broken)
         patched.setattr(access, "spend", broken)
         answer = trusting.post(VIEW, json=body, headers=headers)
         assert answer.status_code == 503

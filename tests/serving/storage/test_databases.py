@@ -10,7 +10,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, make_url, select, text, update
 
 from serving.auditing.service import open_in_emergency
-from serving.auditlog.log import Audit, Look, verify_chain
+from serving.auditlog import log
+from serving.auditlog.log import Along, Audit, AuditUnavailable, Look, verify_chain
 from serving.http.problems import Problem
 from serving.identity.callers import Caller, Role
 from serving.people import repository as person_queries
@@ -284,6 +285,76 @@ def test_a_caller_cannot_write_about_another_teams_people(database):
             people.insert(),
             {"run_id": "run-1", "patient_id": "X", "team_id": "south", "flags": {}, "feature_values": b""},
         )
+
+
+def _add_people(connection, rows):
+    connection.execute(people.insert(), rows)
+
+
+def _someone(patient_id, team_id):
+    return {"run_id": "run-1", "patient_id": patient_id, "team_id": team_id, "flags": {}, "feature_values": b""}
+
+
+def test_events_and_their_rows_are_committed_together(database):
+    """What several callers wait for goes into one transaction, the rows of each kind at once."""
+    batches = []
+
+    def add(connection, rows):
+        batches.append(rows)
+        _add_people(connection, rows)
+
+    looks = [
+        (Audit.of(database, caller, "r"), Look("card.shown", (row["patient_id"],)), Along(caller, ((add, (row,)),)))
+        for caller, row in [
+            (NORTH, _someone("X", "north")),
+            (SOUTH, _someone("Y", "south")),
+            (NORTH, _someone("Z", "north")),
+        ]
+    ]
+    with database.write() as connection:
+        log._record(connection, looks)
+    assert [[row["patient_id"] for row in rows] for rows in batches] == [["X", "Z"], ["Y"]]
+    with database.read() as connection:
+        found = connection.execute(select(audit_events.c.patient_ids).order_by(audit_events.c.seq.desc()).limit(3))
+        assert [row.patient_ids for row in found] == [["Z"], ["Y"], ["X"]]
+    assert not verify_chain(database)
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+def test_rows_of_an_event_are_held_to_their_own_caller(database):
+    """Also where a caller who may see everybody waits for the same disk."""
+    audit = Audit.of(database, NORTH, "r")
+    along = Along(NORTH, ((_add_people, (_someone("X", "south"),)),))
+    theirs = Along(SYSTEM, ((_add_people, (_someone("Y", "south"),)),))
+    with pytest.raises(DatabaseUnavailable), database.write() as connection:
+        log._record(
+            connection,
+            [(Audit.of(database, SYSTEM, "r"), Look("card.shown"), theirs), (audit, Look("card.shown"), along)],
+        )
+    with pytest.raises(AuditUnavailable):
+        audit.record(Look("card.shown"), along)
+    exposed = {"patient_id": "S1", "outcome": "a", "horizon_days": 1, "ranking": "r", "position": 1, "rank": 1}
+    shown = Look("card.shown", team_id="south", run_id="run-1", shown=(exposed,))
+    with pytest.raises(AuditUnavailable):
+        audit.record(shown, Along(NORTH, ()))
+    audit.record(Look("card.shown"), Along(NORTH, ((_add_people, (_someone("X", "north"),)),)))
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+def test_a_read_cannot_write(database):
+    with pytest.raises(DatabaseUnavailable, match="answered InternalError"), database.read() as connection:
+        connection.execute(text("DELETE FROM audit_head"))
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+def test_statements_stay_prepared_from_one_read_to_the_next(database):
+    """The driver forgets them at a rollback; then PostgreSQL plans each query anew, which took half of its time."""
+    for _ in range(8):
+        with database.read(NORTH) as connection:
+            connection.execute(select(tokens.c.token_id)).all()
+    with database.read() as connection:
+        kept = connection.execute(text("SELECT statement FROM pg_prepared_statements")).scalars().all()
+    assert any("FROM tokens" in statement for statement in kept)
 
 
 @pytest.mark.parametrize("rights", ["SUPERUSER", "BYPASSRLS"])
