@@ -65,6 +65,7 @@ def score(
     from features.settings import NightlySettings, load_settings
     from serving.messages.reply_contacts import add_reply_contacts
     from serving.nightly.arrival import Acceptance
+    from serving.nightly.priority import letting_others_first
     from serving.nightly.run import score_store
 
     if (by or why) and not accept_change:
@@ -72,6 +73,7 @@ def score(
     settings = load_settings(NightlySettings)
     if bundle is not None and not silent:
         raise CommandError("--bundle needs --silent: the published list comes from the home's own bundle")
+    progress = letting_others_first(count_of)
     replies = add_reply_contacts(home, store or home / "store")
     for line in replies.lines():
         typer.echo(line, err=True)
@@ -93,7 +95,7 @@ def score(
         tolerances=settings.arrival,
         lottery=settings.lottery,
         accept=Acceptance(by, why) if accept_change else None,
-        progress=count_of,
+        progress=progress,
     )
     exported: dict[str, object] = {}
     if fhir is not None:

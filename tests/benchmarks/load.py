@@ -65,6 +65,9 @@ class Seen:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
+    at_night: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds of the requests that were answered while a nightly run was under way."""
+    night: bool = False
     nightly_runs: int = 0
     processor_s: dict[str, float] = field(default_factory=dict)
 
@@ -77,7 +80,10 @@ class Seen:
         except httpx.HTTPError as error:
             self.wrong.append(f"{kind}: {type(error).__name__}")
             return None
-        self.seconds.setdefault(kind, []).append(time.perf_counter() - began)
+        taken = time.perf_counter() - began
+        self.seconds.setdefault(kind, []).append(taken)
+        if self.night:
+            self.at_night.setdefault(kind, []).append(taken)
         if not answer.is_success:
             self.wrong.append(f"{kind}: {answer.status_code}")
             return None
@@ -147,8 +153,10 @@ async def nightly(seen: Seen, home: Path, days: list[str], seconds: float, ends:
         await asyncio.sleep(max(0.0, began + part * seconds - time.monotonic()))
         words = [sys.executable, "upstream.py", "score", "--home", str(home), "--as-of", day, "--json"]
         process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=subprocess.DEVNULL)
+        seen.night = True
         if await process.wait():
             seen.wrong.append("nightly: failed")
+        seen.night = False
         seen.nightly_runs += 1
 
 
@@ -295,6 +303,9 @@ def run(
         wrong=dict(Counter(seen.wrong).most_common(10)),
         p50={kind: seen.percentile(kind, 50) for kind in seen.seconds},
         p99={kind: seen.percentile(kind, 99) for kind in seen.seconds},
+        p99_during_nightly_runs={
+            kind: round(float(np.percentile(all_of, 99)), 4) for kind, all_of in seen.at_night.items()
+        },
         scored_a_minute=round(len(seen.seconds.get("score", [])) * SCORED_AT_ONCE * 60 / seconds),
         asked={kind: len(found) for kind, found in seen.seconds.items()},
         nightly_runs=seen.nightly_runs,

@@ -1,11 +1,12 @@
-"""The memory of a process is that of everything it started too."""
+"""The memory and the processor time of a process are those of everything it started too."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
-from tests.benchmarks.measure import family_peak
+from tests.benchmarks.measure import family_peak, processor_s
 
 
 def test_peak_memory_counts_child_processes_also_after_they_end():
@@ -14,3 +15,10 @@ def test_peak_memory_counts_child_processes_also_after_they_end():
         child = "import time; kept = b'x' * 150_000_000; time.sleep(0.5)"
         subprocess.run([sys.executable, "-c", child], check=True)
     assert held() >= before + 140
+
+
+def test_processor_time_counts_child_processes_that_ended():
+    before = processor_s(os.getpid())
+    child = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", child], check=True)
+    assert processor_s(os.getpid()) >= before + 0.25
