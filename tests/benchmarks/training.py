@@ -18,14 +18,9 @@ import numpy as np
 
 from tests.benchmarks.measure import load, peak_mb
 from training.dataset.prepare import prepare
-from training.fitting.boosters import (
-    HORIZON_COLUMN,
-    Fitted,
-    described,
-    fit,
-    lightgbm_parameters,
-    stacked_rows,
-)
+from training.fitting.boosters import Fitted, described, fit
+from training.fitting.inputs import HORIZON_COLUMN
+from training.fitting.stacked import lightgbm_parameters, stacked_rows
 from training.settings import Settings
 
 PEOPLE, YEARS, ROUNDS, FLOOR = 3_000, 4, 3, 1.3

@@ -31,8 +31,9 @@ from training.evaluation.oracle import TRUE_NAME
 from training.evaluation.schema.evaluation import Ablated, Coherence, Drift, Evaluation, PlantedFindings
 from training.evaluation.schema.pair import AtLandmark, Capacity, SampleSize, Stability
 from training.evaluation.trials import ablation, coherence, planted, sample_size, stability
-from training.fitting.boosters import Fitted, Weights
+from training.fitting.boosters import Fitted
 from training.fitting.contenders import Contenders
+from training.fitting.stacked import Weights
 from training.settings import Settings
 from training.statistics.resampling import Draws, codes
 

@@ -20,7 +20,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from models.risk_model import Matrix, stack_horizons
-from training.fitting.boosters import HORIZON_COLUMN, Floats, stacked_rows
+from training.fitting.inputs import HORIZON_COLUMN
+from training.fitting.stacked import Floats, stacked_rows
 from training.settings import ControlSettings
 
 MAX_STEPS = 200

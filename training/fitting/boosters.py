@@ -1,5 +1,5 @@
-"""One LightGBM booster per outcome on rows stacked over horizons, then calibration on a slice of its own
-(docs/scores.md).
+"""One LightGBM booster per outcome on rows stacked over horizons (training/fitting/stacked.py), then calibration on a
+slice of its own (docs/scores.md).
 
 The horizon is the last column under a +1 monotone constraint, and features whose direction is medically certain are
 constrained too. No resampling, no class weights: both destroy the probability (docs/methods.md section 4). The
@@ -24,7 +24,6 @@ from models.risk_model import Matrix, describe_mismatch, stack_horizons
 from training.errors import NotEnoughData, ShapeError
 from training.fitting.explanations import explanation
 from training.fitting.inputs import (
-    HORIZON_COLUMN,
     as_matrix,
     check_calibration_events,
     check_labels,
@@ -32,33 +31,11 @@ from training.fitting.inputs import (
     check_names,
     check_values,
 )
+from training.fitting.stacked import Floats, Mask, StackedRows, Weights
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import shap
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-Weights = Mapping[str, Floats]
-__all__ = [
-    "HORIZON_COLUMN",
-    "Fitted",
-    "Weights",
-    "binned",
-    "check_events",
-    "fit",
-    "grow",
-    "lightgbm_parameters",
-    "raw_margins",
-    "row_weights",
-    "stacked_rows",
-    "stacked_weights",
-    "without_calibration",
-]
-FEWEST_EVENTS = 20
-"""With fewer events in the training slice no model is fitted, because it would be noise. A safeguard, not a sample
-size.
-"""
 
 
 @dataclass(frozen=True)
@@ -148,7 +125,7 @@ def fit(
 
     def grown(outcome: str) -> lightgbm.Booster:
         days, own = served[outcome], settings.of(outcome)
-        return grow(matrix.values, wanted_of[outcome], train, days, outcome, known, own, weights)
+        return StackedRows.of(matrix.values, wanted_of[outcome], train, days, outcome, known, own, weights).grow()
 
     # Outcomes run in parallel, one thread each: LightGBM's own threads wait for each other after every leaf, which
     # takes minutes on a busy machine.
@@ -234,104 +211,6 @@ def raw_margins(
     stacked = stack_horizons(values, horizons)
     margin = booster.predict(stacked, raw_score=True, num_threads=threads)
     return np.asarray(margin, dtype=np.float64).reshape(len(values), len(horizons))
-
-
-def lightgbm_parameters(settings: TrainingSettings, features: Sequence[Any]) -> dict[str, Any]:
-    """The parameters handed to ``lightgbm.train``, apart from the number of trees."""
-    return {
-        "objective": "binary",
-        "learning_rate": settings.learning_rate,
-        "max_depth": settings.max_depth,
-        "num_leaves": settings.leaves,
-        "min_data_in_leaf": settings.min_rows_in_leaf,
-        "feature_fraction": settings.feature_fraction,
-        "bagging_fraction": settings.row_fraction,
-        "bagging_freq": 1,
-        "lambda_l2": settings.l2,
-        "max_bin": settings.bins,
-        "monotone_constraints": [int(feature.direction or 0) for feature in features] + [1],
-        "seed": settings.seed,
-        "deterministic": True,
-        "force_col_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-    }
-
-
-def stacked_rows(
-    values: npt.NDArray[np.floating], labels: Floats, rows: npt.NDArray[np.bool_], horizons: Sequence[int]
-) -> tuple[npt.NDArray[np.float32], Floats]:
-    """Rows with a label, once per horizon, with the horizon as the last column; and their labels."""
-    blocks, answers = [], []
-    for column, horizon in enumerate(horizons):
-        known = np.flatnonzero(rows & ~np.isnan(labels[:, column]))
-        block = np.empty((len(known), values.shape[1] + 1), dtype=np.float32)
-        block[:, :-1] = values[known]
-        block[:, -1] = horizon
-        blocks.append(block)
-        answers.append(labels[known, column])
-    return np.concatenate(blocks), np.concatenate(answers)
-
-
-def stacked_weights(
-    weights: Weights, labels: Floats, rows: npt.NDArray[np.bool_], outcome: str, horizons: Sequence[int]
-) -> Floats:
-    """The weights of the rows of ``stacked_rows``, in its order."""
-    return np.concatenate(
-        [weights[f"{outcome}_{h}"][rows & ~np.isnan(labels[:, column])] for column, h in enumerate(horizons)]
-    )
-
-
-def grow(
-    values: npt.NDArray[np.floating],
-    labels: Floats,
-    train: npt.NDArray[np.bool_],
-    horizons: tuple[int, ...],
-    outcome: str,
-    features: tuple[Any, ...],
-    settings: TrainingSettings,
-    weights: Weights | None = None,
-) -> lightgbm.Booster:
-    """One booster on the rows of ``train``, stacked over ``horizons``. Raises NotEnoughData for too few events."""
-    rows = binned(values, labels, train, horizons, outcome, features, settings, weights)
-    return lightgbm.train(lightgbm_parameters(settings, features), rows, num_boost_round=settings.trees)
-
-
-def binned(
-    values: npt.NDArray[np.floating],
-    labels: Floats,
-    train: npt.NDArray[np.bool_],
-    horizons: tuple[int, ...],
-    outcome: str,
-    features: tuple[Any, ...],
-    settings: TrainingSettings,
-    weights: Weights | None = None,
-) -> lightgbm.Dataset:
-    """The rows of ``train``, stacked over ``horizons``, as a booster reads them. Raises NotEnoughData for too few
-    events."""
-    stacked, answers = stacked_rows(values, labels, train, horizons)
-    check_events(answers, outcome)
-    parameters = lightgbm_parameters(settings, features)
-    names = [feature.name for feature in features] + [HORIZON_COLUMN]
-    return lightgbm.Dataset(
-        stacked,
-        answers,
-        weight=None if weights is None else stacked_weights(weights, labels, train, outcome, horizons),
-        feature_name=names,
-        params=parameters,
-        free_raw_data=True,
-    )
-
-
-def check_events(answers: Floats, outcome: str) -> None:
-    """Raises NotEnoughData where the labels of the rows to learn from hold too few events."""
-    events = int(answers.sum())
-    if events < FEWEST_EVENTS or events == len(answers):
-        raise NotEnoughData(
-            f"{outcome} has {events} events in {len(answers)} training rows (each person counts once per landmark and "
-            f"horizon); at least {FEWEST_EVENTS}, and some without, are needed: bring more people or years, or leave "
-            f"{outcome} out of outcomes.horizons in mlflow.yaml."
-        )
 
 
 def _check(

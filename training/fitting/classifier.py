@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
 from training.errors import NotEnoughData, ShapeError
-from training.fitting.boosters import lightgbm_parameters, raw_margins, stacked_rows
+from training.fitting.boosters import raw_margins
 from training.fitting.explanations import explanation
+from training.fitting.stacked import lightgbm_parameters, stacked_rows
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:

@@ -20,16 +20,9 @@ from pydantic import JsonValue
 
 from models.ranges import FittedRanges, OutcomeFactors, RangeFactor, RangesDocument, factors_at
 from models.risk_model import stack_horizons
-from training.fitting.boosters import (
-    HORIZON_COLUMN,
-    Fitted,
-    Floats,
-    Mask,
-    Weights,
-    lightgbm_parameters,
-    raw_margins,
-    stacked_rows,
-)
+from training.fitting.boosters import Fitted, raw_margins
+from training.fitting.inputs import HORIZON_COLUMN
+from training.fitting.stacked import Floats, Mask, StackedRows, Weights
 from training.settings import TrainingSettings
 
 FACTORS = "range_factors.csv"
@@ -99,23 +92,14 @@ def spread_boosters(
 
     def of_outcome(outcome: str) -> lightgbm.Booster:
         own = settings.of(outcome)
-        parameters = lightgbm_parameters(own, fitted.features)
         days = fitted.horizons[outcome]
         wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
-        stacked, answers = stacked_rows(values, wanted, learned, days)
-        known = [np.flatnonzero(learned & ~np.isnan(wanted[:, c])) for c in range(len(days))]
-        owner = people[np.concatenate(known)]
-        counted = np.ones(len(owner))
-        if counts is not None:
-            counted = np.concatenate([counts[f"{outcome}_{h}"][rows] for h, rows in zip(days, known, strict=True)])
-        names = [*fitted.names, HORIZON_COLUMN]
-        rows = lightgbm.Dataset(stacked, answers, feature_name=names, params=parameters, free_raw_data=False)
-        rows.construct()
+        rows = StackedRows.of(values, wanted, learned, days, outcome, fitted.features, own, counts)
         margins = []
         for drawn in weights:
-            rows.set_weight(drawn[owner] * counted)
-            booster = lightgbm.train(parameters, rows, num_boost_round=own.trees)
+            booster = rows.grow_weighted(drawn[people[rows.place]])
             margins.append(raw_margins(booster, values[shown], days, 1))
+        names = [*fitted.names, HORIZON_COLUMN]
         spread = fitted.calibration[outcome].slope * np.std(margins, axis=0, ddof=1) * np.sqrt(share)
         return _learn(values[shown], days, np.log(np.maximum(spread, FEWEST_SPREAD)), names, settings.seed)
 

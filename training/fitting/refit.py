@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
 import lightgbm
 import numpy as np
@@ -23,17 +21,8 @@ import pandas as pd
 
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
-from training.fitting.boosters import (
-    Fitted,
-    Floats,
-    Weights,
-    binned,
-    check_events,
-    lightgbm_parameters,
-    raw_margins,
-    row_weights,
-    without_calibration,
-)
+from training.fitting.boosters import Fitted, raw_margins, row_weights, without_calibration
+from training.fitting.stacked import Floats, StackedRows, Weights, check_events
 from training.settings import TrainingSettings
 
 
@@ -52,18 +41,27 @@ def refit(
     """
     fold = np.random.default_rng(settings.seed).integers(0, settings.refit_folds, int(people.max()) + 1)[people]
     outcomes, folds = list(evaluated.boosters), range(settings.refit_folds)
+    everybody = np.ones(len(values), dtype=bool)
+    wanted_of = {
+        outcome: labels[[f"{outcome}_{h}" for h in evaluated.horizons[outcome]]].to_numpy(dtype=np.float64)
+        for outcome in outcomes
+    }
     with ThreadPoolExecutor(settings.threads) as pool:
 
-        def read(outcome: str) -> _Rows:
-            return _Rows.of(values, labels, outcome, evaluated, fold, settings.of(outcome), weights)
+        def read(outcome: str) -> StackedRows:
+            wanted, days, own = wanted_of[outcome], evaluated.horizons[outcome], settings.of(outcome)
+            return StackedRows.of(values, wanted, everybody, days, outcome, evaluated.features, own, weights)
+
+        def without(outcome: str, number: int) -> lightgbm.Booster:
+            others = np.flatnonzero(fold[rows[outcome].place] != number)
+            check_events(rows[outcome].answers[others], outcome)
+            return rows[outcome].grow_on(others)
 
         rows = dict(zip(outcomes, pool.map(read, outcomes), strict=True))
         # The fits of all outcomes share the threads: an outcome of three horizons takes three times as long as one of
         # one, and a thread for each outcome would wait for it.
-        served = {outcome: pool.submit(rows[outcome].everybody) for outcome in outcomes}
-        aside = {
-            (outcome, number): pool.submit(rows[outcome].without, number) for outcome in outcomes for number in folds
-        }
+        served = {outcome: pool.submit(rows[outcome].grow) for outcome in outcomes}
+        aside = {(outcome, number): pool.submit(without, outcome, number) for outcome in outcomes for number in folds}
         boosters = {outcome: fit.result() for outcome, fit in served.items()}
         left_out = {place: fit.result() for place, fit in aside.items()}
     calibrations = {}
@@ -72,51 +70,8 @@ def refit(
         for number in folds:
             mine = fold == number
             margin[mine] = raw_margins(left_out[outcome, number], values[mine], days, settings.threads)
-        calibrations[outcome] = _calibrated(outcome, margin, rows[outcome].wanted, days, weights, settings)
+        calibrations[outcome] = _calibrated(outcome, margin, wanted_of[outcome], days, weights, settings)
     return Fitted(boosters, calibrations, evaluated.horizons, evaluated.features, evaluated.threads)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of one outcome, cut into bins once for every fit."""
-
-    outcome: str
-    wanted: Floats
-    binned: lightgbm.Dataset
-    answers: Floats
-    fold: npt.NDArray[np.int64]
-    """The fold of each binned row."""
-    parameters: dict[str, Any]
-    trees: int
-
-    @classmethod
-    def of(
-        cls,
-        values: npt.NDArray[np.floating],
-        labels: pd.DataFrame,
-        outcome: str,
-        evaluated: Fitted,
-        fold: npt.NDArray[np.int64],
-        settings: TrainingSettings,
-        weights: Weights | None,
-    ) -> _Rows:
-        days = evaluated.horizons[outcome]
-        wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
-        everybody, features = np.ones(len(values), dtype=bool), evaluated.features
-        rows = binned(values, wanted, everybody, days, outcome, features, settings, weights).construct()
-        known = ~np.isnan(wanted)
-        answers = np.concatenate([wanted[known[:, column], column] for column in range(len(days))])
-        place = np.concatenate([fold[known[:, column]] for column in range(len(days))])
-        return cls(outcome, wanted, rows, answers, place, lightgbm_parameters(settings, features), settings.trees)
-
-    def everybody(self) -> lightgbm.Booster:
-        return lightgbm.train(self.parameters, self.binned, num_boost_round=self.trees)
-
-    def without(self, number: int) -> lightgbm.Booster:
-        """Fitted on the people of the other folds."""
-        others = np.flatnonzero(self.fold != number)
-        check_events(self.answers[others], self.outcome)
-        return lightgbm.train(self.parameters, self.binned.subset(others.tolist()), num_boost_round=self.trees)
 
 
 def trained_until(labels: pd.DataFrame, spine: pd.DataFrame, horizons: Mapping[str, Sequence[int]]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from training.dataset.prepare import Prepared
 from training.dataset.splits import Split
-from training.fitting.boosters import FEWEST_EVENTS
+from training.fitting.stacked import FEWEST_EVENTS
 from training.settings import Settings
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 import optuna
@@ -22,14 +22,8 @@ import pandas as pd
 
 from models.risk_model import Matrix
 from training.errors import NotEnoughData
-from training.fitting.boosters import (
-    FEWEST_EVENTS,
-    Floats,
-    Mask,
-    described,
-    lightgbm_parameters,
-    stacked_rows,
-)
+from training.fitting.boosters import described
+from training.fitting.stacked import FEWEST_EVENTS, Floats, Mask, StackedRows, stacked_rows
 from training.settings import OutcomeTraining, TrainingSettings, TuningSettings
 from training.statistics.resampling import codes
 
@@ -83,8 +77,10 @@ def tune(
     cut = []
     for outcome, days in horizons.items():
         wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
-        folds = [_Fold.of(matrix.values, wanted, train, fold_of == n, tuple(days), outcome) for n in range(FOLDS)]
-        parameters = lightgbm_parameters(settings.of(outcome), known)
+        folds = [
+            _Fold.of(matrix.values, wanted, train, fold_of == n, tuple(days), outcome, known) for n in range(FOLDS)
+        ]
+        stated = settings.of(outcome)
         study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=settings.seed))
         until = time.monotonic() + budget.seconds / len(horizons)
         for number in range(budget.trials + 1):
@@ -92,8 +88,9 @@ def tune(
                 cut.append(outcome)
                 break
             drawn = study.ask() if number else None
-            chosen = _stated(settings.of(outcome)) if drawn is None else _draw(drawn)
-            loss = float(np.mean([fold.loss(parameters, chosen) for fold in folds]))
+            chosen = _stated(stated) if drawn is None else _draw(drawn)
+            own = stated.model_copy(update=dict(chosen))
+            loss = float(np.mean([fold.loss(own) for fold in folds]))
             if drawn is not None:
                 study.tell(drawn, loss)
             tried.append(Trial(outcome, number, chosen, loss))
@@ -105,10 +102,9 @@ def tune(
 
 @dataclass(frozen=True)
 class _Fold:
-    """Rows to train on and rows of other people to judge by, stacked over horizons."""
+    """Rows to train on, and rows of other people to judge by, stacked over horizons."""
 
-    values: npt.NDArray[np.float32]
-    answers: Floats
+    train: Callable[[TrainingSettings], StackedRows]
     judged: npt.NDArray[np.float32]
     judged_answers: Floats
 
@@ -121,20 +117,20 @@ class _Fold:
         aside: Mask,
         days: tuple[int, ...],
         outcome: str,
+        features: Sequence[Any],
     ) -> _Fold:
-        learnt, answers = stacked_rows(values, wanted, train & ~aside, days)
         judged, judged_answers = stacked_rows(values, wanted, train & aside, days)
-        if answers.sum() < FEWEST_EVENTS or judged_answers.sum() < 1:
+        events = int(np.nansum(wanted[train & ~aside]))
+        if events < FEWEST_EVENTS or judged_answers.sum() < 1:
             raise NotEnoughData(
-                f"{outcome} has {int(answers.sum())} events among two thirds of the people of the training slice: too "
-                f"few to search parameters on."
+                f"{outcome} has {events} events among two thirds of the people of the training slice: too few to "
+                f"search parameters on."
             )
-        return cls(learnt, answers, judged, judged_answers)
+        learnt = partial(StackedRows.of, values, wanted, train & ~aside, days, outcome, features)
+        return cls(learnt, judged, judged_answers)
 
-    def loss(self, parameters: Mapping[str, Any], chosen: Mapping[str, float]) -> float:
-        merged = {**parameters, **_lightgbm_names(chosen)}
-        data = lightgbm.Dataset(self.values, self.answers, params=merged)
-        booster = lightgbm.train(merged, data, num_boost_round=int(chosen["trees"]))
+    def loss(self, settings: TrainingSettings) -> float:
+        booster = self.train(settings).grow()
         p = np.clip(np.asarray(booster.predict(self.judged, num_threads=1)), 1e-12, 1 - 1e-12)
         return float(-(self.judged_answers * np.log(p) + (1 - self.judged_answers) * np.log1p(-p)).mean())
 
@@ -155,15 +151,3 @@ def _draw(trial: optuna.Trial) -> dict[str, float]:
 
 def _stated(settings: TrainingSettings) -> dict[str, float]:
     return {name: getattr(settings, name) for name in OutcomeTraining.model_fields}
-
-
-def _lightgbm_names(chosen: Mapping[str, float]) -> dict[str, float]:
-    return {
-        "learning_rate": chosen["learning_rate"],
-        "max_depth": chosen["max_depth"],
-        "num_leaves": chosen["leaves"],
-        "min_data_in_leaf": chosen["min_rows_in_leaf"],
-        "feature_fraction": chosen["feature_fraction"],
-        "bagging_fraction": chosen["row_fraction"],
-        "lambda_l2": chosen["l2"],
-    }

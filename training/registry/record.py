@@ -28,8 +28,9 @@ from training.evaluation import page, report
 from training.evaluation.attributions import Explained
 from training.evaluation.plots import draw
 from training.evaluation.schema.evaluation import Evaluation
-from training.fitting.boosters import HORIZON_COLUMN, Fitted
+from training.fitting.boosters import Fitted
 from training.fitting.contenders import Contenders, rows_of
+from training.fitting.inputs import HORIZON_COLUMN
 from training.fitting.refit import trained_until
 from training.impact.exposure import ExposureNote
 from training.registry import comparison, release_checks, tracking

@@ -14,8 +14,9 @@ from sklearn.metrics import roc_auc_score as auroc
 
 from features import CATALOGUE
 from training.dataset.labels import UNDER_WAY
-from training.fitting.boosters import fit, lightgbm_parameters, raw_margins, stacked_rows
+from training.fitting.boosters import fit, raw_margins
 from training.fitting.contenders import score_test_rows, scorer
+from training.fitting.stacked import lightgbm_parameters, stacked_rows
 from training.statistics.resampling import codes
 
 pytestmark = pytest.mark.slow

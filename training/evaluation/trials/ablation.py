@@ -20,8 +20,9 @@ import pandas as pd
 from features.catalogue import CONCEPTS
 from training.dataset.splits import Split
 from training.errors import NotEnoughData
-from training.fitting.boosters import Fitted, Weights, fit
+from training.fitting.boosters import Fitted, fit
 from training.fitting.inputs import FrameMatrix
+from training.fitting.stacked import Weights
 from training.settings import Settings
 from training.statistics.metrics import Scored
 from training.statistics.resampling import Draws, Estimate, Floats, codes

@@ -23,16 +23,8 @@ import pandas as pd
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
 from models.shapley.explainer import TreeShapley
-from training.fitting.boosters import (
-    HORIZON_COLUMN,
-    Fitted,
-    Weights,
-    lightgbm_parameters,
-    raw_margins,
-    row_weights,
-    stacked_rows,
-    stacked_weights,
-)
+from training.fitting.boosters import Fitted, raw_margins, row_weights
+from training.fitting.stacked import StackedRows, Weights
 from training.settings import TrainingSettings
 from training.statistics.metrics import places_in_lists
 from training.statistics.resampling import Floats, Mask, codes
@@ -71,20 +63,10 @@ def refits(
 
     def of_outcome(outcome: str) -> list[Refit]:
         own = settings.of(outcome)
-        parameters = lightgbm_parameters(own, fitted.features)
         horizons = fitted.horizons[outcome]
         wanted = labels[[f"{outcome}_{h}" for h in horizons]].to_numpy(dtype=np.float64)
-        stacked, answers = stacked_rows(values, wanted, train, horizons)
-        owner = np.concatenate([people[np.flatnonzero(train & ~np.isnan(wanted[:, c]))] for c in range(len(horizons))])
-        names = [*fitted.names, HORIZON_COLUMN]
-        whole = lightgbm.Dataset(
-            stacked,
-            answers,
-            weight=None if weights is None else stacked_weights(weights, wanted, train, outcome, horizons),
-            feature_name=names,
-            params=parameters,
-            free_raw_data=False,
-        ).construct()
+        whole = StackedRows.of(values, wanted, train, horizons, outcome, fitted.features, own, weights)
+        owner = people[whole.place]
         known = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
         days = np.asarray(horizons)
         found = []
@@ -92,7 +74,7 @@ def refits(
             rows = np.repeat(np.arange(len(owner)), times[owner])
             booster = fitted.boosters[outcome]
             if not fitted.trees_of:
-                booster = lightgbm.train(parameters, whole.subset(rows.tolist()), num_boost_round=own.trees)
+                booster = whole.grow_on(rows)
             again = np.repeat(known, times[people[known]])
             margin = raw_margins(booster, values[again], horizons, 1)
             try:
