@@ -38,8 +38,11 @@ WHAT = {
     "cds": "CDS Hooks patient-view at 50 calls a second, each signed anew",
     "limits": "20 pharmacists beside 100 clients without a token that send the worst bodies, under 1 GiB",
     "texts": "a reply by text until the team's page shows it, at 10 a second",
+    "start-help": "`upstream --help`, a whole process",
+    "start-import": "`from features import CATALOGUE, Records, build`, a whole process",
+    "start-service": "the service from nothing to its first answer",
     "records-load": "opening a store of 60,000 people that was read before, beside its first load",
-    "gaps": "overdue or missing care of 9,000 people on one day, processor time",
+    "gaps": "overdue or missing care of 60,000 people on one day, processor time, beside the rules of commit 98e9a48",
     "fhir": "FHIR NDJSON of 6,000 people (a tenth of 60,000) into a store",
 }
 

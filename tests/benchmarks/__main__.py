@@ -27,6 +27,7 @@ BENCHMARKS = {
     "records-load": ("tests.benchmarks.records_load", "run"),
     "gaps": ("tests.benchmarks.gaps", "run"),
     "fhir": ("tests.benchmarks.fhir", "run"),
+    "start": ("tests.benchmarks.start", "run"),
     "spark": ("tests.benchmarks.spark", "run"),
 }
 
