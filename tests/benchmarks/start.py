@@ -1,6 +1,6 @@
-"""How long a person waits before anything happens: the help of the command line, what a notebook imports first, and the service
-from nothing to its first answer. Each is the best of several processes, in seconds; caches are warm, as on any day but
-the first.
+"""How long a person waits before anything happens: the help of the command line, what a notebook imports first, and
+the service from nothing to its first answer. Each is the best of several processes, in seconds; caches are warm, as on
+any day but the first.
 """
 
 from __future__ import annotations
