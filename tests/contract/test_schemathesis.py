@@ -147,6 +147,7 @@ def test_every_operation_answers_as_its_schema_says(home: Path, tmp_path: Path) 
     print(done.stdout[done.stdout.find("SUMMARY") :])
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Tested: {len(operations)}" in done.stdout
+    assert re.search(r"✅ +Stateful", done.stdout), "no operation was called with what another one had answered"
     # The provider's two routes answer once texting is set up, which tests/serving/messages does.
     asked = [route for route in operations if " /messages/" not in route]
     never = {route: sorted(answered.statuses[route]) for route in asked if not answered.reached(route)}

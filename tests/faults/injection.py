@@ -1,13 +1,14 @@
 """SQL injection, tried with sqlmap on loopback: ``python -m tests.faults.injection``. Needs the extra ``bench``; a few
 minutes.
 
-Every address, query, header and body of the interface that takes text is attacked on the service as it runs, by a role
-that may call it; and so is a little service that is wrong on purpose, to show that the attack would find one. Exit
-code 1 if anything but that one was found.
+Each kind of address, query, header and body of the interface that takes text is attacked on the service as it runs, by
+a role that may call it; and so is a little service that is wrong on purpose, to show that the attack would find one.
+Exit code 1 if anything but that one was found. ``SQLMAP`` in the environment names the program, if it is elsewhere.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from serving.security.tokens import issue_token
 from serving.settings import ServiceSettings, database_url_of
 from tests.serving.running import running
 
-SQLMAP = Path(sys.executable).parent / "sqlmap"
+SQLMAP = Path(os.environ.get("SQLMAP", Path(sys.executable).parent / "sqlmap"))
 FOUND = ("is vulnerable", "identified the following injection point")
 SECONDS = 240
 EVERYTHING_ANSWERED = "all tested parameters do not appear to be injectable"
@@ -45,6 +46,12 @@ TARGETS = (
     Target("pharmacist", "/v1/teams/north*/worklist"),
     Target("pharmacist", "/v1/teams/north/worklist?outcome=admission*&horizon=90*&ranking=risk*"),
     Target("pharmacist", "/v1/teams/north/worklist?gap=x*&reason=x*&medicine=x*"),
+    Target("pharmacist", "/v1/teams/north*/overview"),
+    Target("pharmacist", "/v1/patients/N03*/gap-statuses"),
+    Target("pharmacist", "/v1/patients/N03/gaps/x*/status", '{"status": "open"}'),
+    Target("pharmacist", "/v1/patients/N03/work", '{"given_to": "x*"}'),
+    Target("cmht_system", "/fhir/RiskAssessment?patient=x*&subject=x*"),
+    Target("cmht_system", "/fhir/DetectedIssue/CLZ-FBC-OVERDUE.N00*"),
     Target("auditor", "/v1/audit/events?actor=x*&action=x*&patient_id=x*"),
     Target("cmht_system", "/v1/scores", '{"people": [{"patient_id": "X*", "tables": {}}]}'),
     Target(
