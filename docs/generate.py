@@ -134,8 +134,9 @@ def evaluation(home: Path) -> str:
     ]
     for name, pair in pairs.items():
         model, best, logistic = pair.model.auroc, pair.best_rule, pair.contenders["logistic"]
+        oracle = f"{pair.oracle.oracle_auroc.value:.3f}" if pair.oracle is not None else ""
         lines.append(
-            f"| {name.replace('_', ', ')} | {pair.events} | {pair.oracle.oracle_auroc.value:.3f} "
+            f"| {name.replace('_', ', ')} | {pair.events} | {oracle} "
             f"| {model.value:.3f} ({model.low:.3f} to {model.high:.3f}) | {logistic.auroc.value:.3f} "
             f"| {pair.rule.auroc.value:.3f} ({best.replace('_', ' ')}) | {pair.model.calibration_slope.value:.2f} |"
         )

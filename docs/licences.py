@@ -44,10 +44,10 @@ def licence(name: str) -> str | None:
         found = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return None
-    if expression := found.get("License-Expression"):
-        return expression
+    if "License-Expression" in found:
+        return found["License-Expression"]
     named = [line.removeprefix(CLASSIFIER) for line in found.get_all("Classifier") or [] if line.startswith(CLASSIFIER)]
-    stated = (found.get("License") or "").strip().splitlines()
+    stated = "\n".join(found.get_all("License") or []).strip().splitlines()
     if named:
         return ", ".join(named)
     if stated and len(stated[0]) < 60:

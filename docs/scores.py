@@ -99,7 +99,10 @@ VERDICT = """The figures are processor seconds on a quiet machine, in one run.
 
 def scores() -> str:
     lines = [json.loads(line) for line in MEASURED.read_text(encoding="utf-8").splitlines()]
-    named = lambda name: [line for line in lines if line["name"] == name]  # noqa: E731
+
+    def named(name: str) -> list[dict[str, Any]]:
+        return [line for line in lines if line["name"] == name]
+
     build, person = named("shapley-build"), [*named("one-person"), *named("one-person-busy")]
     return TEXT.format(
         reading_age=READING_AGE,
