@@ -174,6 +174,8 @@ def died_on_no_known_day(records: Records, day: int) -> npt.NDArray[np.bool_]:
     Listing them as alive could hurt their family, and nobody can say when the death became known.
     """
     found = np.zeros(len(records.patient_ids), dtype=bool)
+    if not len(records.unread):
+        return found
     deaths = records.unread.undated_deaths.before(day).patient
     found[deaths] = records.columns("patients")["died_on"][deaths] == NO_DAY
     return found

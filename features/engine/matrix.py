@@ -77,8 +77,10 @@ def check_rows(records: Records, person: npt.NDArray[np.int64], day: npt.NDArray
     _refuse(
         person < 0, "the patient is not in the records", "add the person to the patients table, even with no other row"
     )
-    last = max(day_of(dt.date.today()), records.last_day_known()) + 1
-    _refuse(day > last, "as_of lies in the future", "ask for today or earlier; features read the past")
+    today = day_of(dt.date.today())
+    if (day > today + 1).any():  # only then does it matter how far the records reach
+        last = max(today, records.last_day_known()) + 1
+        _refuse(day > last, "as_of lies in the future", "ask for today or earlier; features read the past")
     if not in_order(person, day):
         twice = pd.DataFrame({"person": person, "day": day}).duplicated().to_numpy()
         _refuse(twice, "the same patient and date stand in an earlier row", "keep one of them")

@@ -47,6 +47,8 @@ from features.records.same_event.versions import VERSIONED, RowVersions, in_one_
 from features.records.table import Table, empty_table, offsets_of, take
 from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
 
+_NOBODY = pa.array([], pa.string())
+
 
 class Loading:
     """One load of an extract. It collects all problems and set-aside rows of all tables before it refuses anything."""
@@ -68,7 +70,7 @@ class Loading:
         self.versions: dict[str, RowVersions] = {}
         self.every_stay: EveryStay = ({}, np.zeros(0, np.int32))
         self.moved = np.zeros(0, bool)  # rows of patients whose id became another one
-        self.ids = pa.array([], pa.string())  # all people whose row could be read, in order
+        self.ids = _NOBODY  # all people whose row could be read, in order
         self.only: str | None = None  # the id of the only one, where there is one
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
