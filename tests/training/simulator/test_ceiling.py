@@ -14,7 +14,7 @@ from training.simulator.ceiling import HIDDEN, filtered_risk
 pytestmark = pytest.mark.slow
 
 ASKED = {"admission": (90,), "new_disengagement": (180,)}
-PEOPLE, SOME, PARTICLES, FUTURES = 150, 40, 300, 150
+PEOPLE, SOME, PARTICLES, FUTURES = 110, 30, 300, 150
 
 NOTHING_HIDDEN = World(
     severity_spread=0.0,
@@ -62,7 +62,7 @@ def risk(table, outcome):
 @pytest.fixture(scope="module")
 def true(trust, asked):
     """The true risks, with the filter's own futures."""
-    return filtered_risk(trust.truth, asked, ASKED, 1, 2 * FUTURES, known=True)
+    return filtered_risk(trust.truth, asked, ASKED, 1, FUTURES, known=True)
 
 
 def test_the_filter_is_calibrated_against_the_true_risk(found, true):
