@@ -63,7 +63,7 @@ def test_nothing_sees_a_correction_before_it_was_known(corrected: Records):
     assert {name: len(one.since) > 20 for name, one in corrected.versions.items()} == dict.fromkeys(VERSIONED, True)
     statuses = corrected["supplies"]["status"].value_counts()
     assert statuses["reversed"] > 1_000
-    statement = prove(corrected, 1_000)
+    statement = prove(corrected, 2_000)
     assert statement.differences == (), "\n".join(statement.lines())
 
 
