@@ -26,8 +26,10 @@ LONG_FILES = (
     "tests/test_wheel.py",
     "tests/contract/test_generated_clients.py",
     "tests/training/test_broken_models.py",
+    "tests/spec/test_verbs_against_the_slow_rule.py",
     "tests/test_notebooks.py",
     "tests/test_demo.py",
+    "tests/training/test_learn_ranges.py",
     "tests/training/test_retrain.py",
     "tests/training/test_cross_validation.py",
 )
