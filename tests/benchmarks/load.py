@@ -1,7 +1,8 @@
 """A working day at once: 50 pharmacists read and review, two nightly runs publish, a system scores 500 people a minute,
 a records system asks for cards 20 times a second, and people answer texts. All on this machine, with PostgreSQL.
 
-``make bench ONLY=load`` runs it for ten minutes, ``python -m tests.benchmarks.load --minutes 30`` for thirty. Without
+``make bench ONLY=load`` runs it for ten minutes, ``python -m tests.benchmarks.load --minutes 30`` for thirty, and
+``--keep docs/measured/bench.jsonl`` writes the line where ``docs/generate.py`` reads it. Without
 PostgreSQL's programs, or with ``--sqlite``, the database is SQLite. ``--home`` copies the home of a demo instead of
 making one of ``--patients`` people. The service is a process of its own on 127.0.0.1. The line holds the errors
 (floor 0), p50 and p99 in seconds of each kind of request, and the service's memory, which has to be flat. Hooks and
@@ -322,9 +323,21 @@ def main() -> None:
     words.add_argument("--patients", type=int, default=PATIENTS)
     words.add_argument("--home", type=Path, help="the home of a demo to copy, instead of making one")
     words.add_argument("--sqlite", action="store_true", default=not PROGRAMS)
+    words.add_argument("--keep", type=Path, help="file of lines in which this line takes the place of the one before")
     given = words.parse_args()
     found = run(60 * given.minutes, given.patients, given.home, given.sqlite)
+    if given.keep is not None:
+        kept(given.keep, found)
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def kept(file: Path, found: dict[str, Any]) -> None:
+    """Writes a line in the place of the one of the same name, or at the end."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    places = [place for place, row in enumerate(lines) if json.loads(row)["name"] == found["name"]]
+    place = places[0] if places else len(lines)
+    lines[place : place + 1] = [json.dumps(found)]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
+from tests.benchmarks.load import kept
 from tests.benchmarks.measure import family_peak, processor_s
 
 
@@ -22,3 +24,12 @@ def test_processor_time_counts_child_processes_that_ended():
     child = "import time\nwhile time.process_time() < 0.3: pass"
     subprocess.run([sys.executable, "-c", child], check=True)
     assert processor_s(os.getpid()) >= before + 0.25
+
+
+def test_a_line_takes_the_place_of_the_one_of_its_name(tmp_path):
+    file = tmp_path / "lines"
+    file.write_text("".join(json.dumps({"name": name}) + "\n" for name in ("a", "load", "b")))
+    kept(file, {"name": "load", "ours": 0})
+    kept(file, {"name": "c"})
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    assert found == [{"name": "a"}, {"name": "load", "ours": 0}, {"name": "b"}, {"name": "c"}]
