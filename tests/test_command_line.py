@@ -115,6 +115,7 @@ def test_every_error_class_is_a_user_error_or_listed_as_a_programming_error():
         "WorkerEnded",  # caught where a request is scored: another process, or the service, scores it
         "NotDone",  # the same: a scoring process that could not
         "_Declined",  # the same: a body that the strict reader must read
+        "_NotPlain",  # the same: a day that is read with more care
         "NotADate",  # caught where a row is set aside
         "UnreadableCsv",  # caught where the problems of all files are put together
         "NotAnNhsNumber",  # caught where a row is set aside

@@ -297,9 +297,9 @@ def test_keeping_a_draft_is_in_the_log_and_holds_none_of_it(priya, database):
     assert kept.patient_ids == ["N03"] and kept.detail == {}
 
 
-def test_every_page_that_can_be_asked_for_is_led_to_after_signing_in(made_home):
+def test_every_page_that_can_be_asked_for_is_led_to_after_signing_in(home):
     """A page whose address is not known to the way back would end at the start, without a word."""
-    routes = [route.split(" ", 1) for route in access_of(create_app(ServiceSettings(home=made_home)))]
+    routes = [route.split(" ", 1) for route in access_of(create_app(ServiceSettings(home=home)))]
     pages = [path for method, path in routes if method == "GET" and not path.startswith(("/v1", "/sign", "/static"))]
     own = [path for path in pages if path.strip("/").split("/")[0] in PAGE_ROOTS]
     assert len(own) > 12
