@@ -31,7 +31,7 @@ WHAT = {
     "api-processes": "the same with two scoring processes that share one model",
     "api-at-20-a-second": "one person with two years of history, 20 requests a second",
     "api-500-people": "500 people in one request",
-    "load": "50 pharmacists, a system scoring 500 people a minute and nightly runs; where p99 names them, 20 hooks a second and texts too",
+    "load": "50 pharmacists, 500 people scored a minute, 20 hooks a second, texts and two nightly runs at once, PostgreSQL on the same two cores",
     "worklist-list": "a worklist of 500 people as one page",
     "worklist-register": "a register of 500 people as one page",
     "worklist-search": "finding somebody by name among 500 people",
