@@ -47,12 +47,14 @@ def effects(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Effect of each hidden quantity on the true and the modelled risk. ``true`` and ``model`` are risks by outcome
-    of the rows of ``spine``, one row per person.
+    of the rows of ``spine``, one row per person. Causes of an outcome that was not trained are left out.
     """
     hidden = _hidden(truth, spine)
     draws = Draws.of(np.arange(len(spine)), draws_number, seed)
     found = []
     for concept, acts_on, column, outcome in CAUSES:
+        if outcome not in true:
+            continue
         cause = hidden[column]
         keep = ~np.isnan(cause) & ~np.isnan(true[outcome])
         if keep.sum() < 30 or cause[keep].std() == 0:

@@ -32,6 +32,12 @@ def test_the_true_risk_recovers_every_planted_effect_and_a_constant_none(trust, 
     assert severity["true_effect"]["low"] > 0  # who is more unwell is admitted more often, in the truth itself
 
 
+def test_causes_of_an_outcome_that_was_not_trained_are_left_out(trust, spine):
+    risk = {"disengagement": np.linspace(0.1, 0.9, len(spine))}
+    found = planted.effects(trust.truth, spine, risk, risk, 10, 0)
+    assert {row["outcome"] for row in found} == {"disengagement"}
+
+
 def reads_contacts(matrix):
     seen = np.nan_to_num(matrix.column("attended_180d").astype(float))
     return {"admission_90": 1 / (2 + seen), "disengagement_90": 1 / (3 + seen)}
