@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from features.records.problems import RecordsError, RecordsProblem
@@ -32,7 +33,7 @@ class Diagnosis:
     column: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class CodeBook:
     """Every mapping that the FHIR reader uses. ``None``: no table holds the code. ``CONFLICT``: the codings differ."""
 
@@ -43,7 +44,6 @@ class CodeBook:
     rxnorm: dict[str, Product]
     diagnoses: dict[tuple[str, str], tuple[str, str]]
     units: dict[str, str]
-    found: dict[tuple[str, str | None, str | None], Product | None] = field(default_factory=dict)
 
     def ordered(self, concept: CodeableConcept | None) -> list[tuple[str, str]]:
         """(system, code) of a concept, in the fixed order of systems.csv; a system that is not listed comes last."""
@@ -145,9 +145,18 @@ _DIAGNOSIS_SYSTEMS = {"SNOMED": "snomed", "ICD10": "icd10", "ICD10CM": "icd10cm"
 
 
 def load_codebook(mappings: str | Path | None = None, dmd: str | Path | None = None) -> CodeBook:
-    """Reads our tables and the ``dmd`` folder. A file ``mappings/<name>.csv`` replaces our table of that name. Raises
-    RecordsError.
+    """Reads our tables and the ``dmd`` folder. A file ``mappings/<name>.csv`` replaces our table of that name. Our
+    tables alone are read once in a process. Raises RecordsError.
     """
+    return _own_codebook() if mappings is None and dmd is None else _read(mappings, dmd)
+
+
+@cache
+def _own_codebook() -> CodeBook:
+    return _read(None, None)
+
+
+def _read(mappings: str | Path | None, dmd: str | Path | None) -> CodeBook:
     theirs = Path(mappings) if mappings is not None else None
     if theirs is not None and not theirs.is_dir():
         raise RecordsError(
