@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from features.records.problems import RecordsError, RecordsProblem
@@ -79,11 +80,11 @@ def load_mappings(folder: str | Path | None = None) -> Mappings:
     tables: dict[str, tuple[Row, ...]] = {}
     replaced: list[str] = []
     for name in _COLUMNS:
-        path = OWN / f"{name}.csv"
-        if theirs is not None and (theirs / path.name).is_file():
-            path = theirs / path.name
+        if theirs is not None and (theirs / f"{name}.csv").is_file():
+            tables[name] = tuple(_rows(theirs / f"{name}.csv"))
             replaced.append(name)
-        tables[name] = tuple(_rows(path))
+        else:
+            tables[name] = _own(name)
         problems.extend(_check(name, tables[name]))
     if theirs is not None:
         stray = sorted(file.name for file in theirs.glob("*.csv") if file.stem not in _COLUMNS)
@@ -95,6 +96,12 @@ def load_mappings(folder: str | Path | None = None) -> Mappings:
     if problems:
         raise RecordsError(problems)
     return Mappings(tables, tuple(replaced))
+
+
+@cache
+def _own(name: str) -> tuple[Row, ...]:
+    """Rows of our own table, read once in a process."""
+    return tuple(_rows(OWN / f"{name}.csv"))
 
 
 def _rows(path: Path) -> Iterable[Row]:

@@ -16,11 +16,13 @@ from features.records.sources.omop import OmopExtract, read
 from features.records.sources.omop.mappings import load_mappings
 from features.records.tables import TABLES
 from features.reference import TESTS
+from tests.features.records.sources.omop.conftest import small_extract, write
 
 
-@pytest.fixture
-def extract(small: Path) -> OmopExtract:
-    return read(small)
+@pytest.fixture(scope="module")
+def extract(tmp_path_factory: pytest.TempPathFactory) -> OmopExtract:
+    """The small extract as it was read; no test changes it."""
+    return read(write(tmp_path_factory.mktemp("omop") / "small", small_extract()))
 
 
 def test_everyone_is_in_patients_even_where_nothing_else_is_known(extract: OmopExtract) -> None:
