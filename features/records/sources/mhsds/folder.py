@@ -74,18 +74,27 @@ def open_submissions(folder: str | Path) -> Submissions:
             )
         made.append((day, start, header.parent, version))
     made.sort(key=lambda one: (one[0], one[1]))
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in READ}
+    parts: dict[str, list[tuple[pd.DataFrame, int, int]]] = {name: [] for name in READ}
     not_read: dict[str, int] = {}
     for day, start, place, version in made:
         renamed = {r["theirs"]: r["ours"] for r in rows_of("versions") if r["version"] == version}
         for file in sorted(place.glob("MHS*.csv")):
-            table = _read(file).rename(columns=renamed)
+            table = _read(file)
+            table.columns = [renamed.get(column, column) for column in table.columns]
             if file.stem not in parts:
                 not_read[file.stem] = not_read.get(file.stem, 0) + len(table)
                 continue
-            parts[file.stem].append(table.assign(created=np.int32(day), period_start=np.int32(start)))
-    tables = {name: pd.concat(found, ignore_index=True) for name, found in parts.items() if found}
+            parts[file.stem].append((table, day, start))
+    tables = {name: _joined(found) for name, found in parts.items() if found}
     return Submissions(tables, not_read, len(made), max((one[0] for one in made), default=NO_DAY))
+
+
+def _joined(found: list[tuple[pd.DataFrame, int, int]]) -> pd.DataFrame:
+    """One table of all submissions, with the day of creation and the first day of the period of each row."""
+    whole, rows = pd.concat([table for table, _, _ in found], ignore_index=True), [len(table) for table, _, _ in found]
+    for name, days in (("created", [day for _, day, _ in found]), ("period_start", [start for _, _, start in found])):
+        whole[name] = np.repeat(np.array(days, dtype=np.int32), rows)
+    return whole
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -95,7 +104,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise RecordsError(
             [_problem(f"{path.parent.name}/{path.name} cannot be read ({type(error).__name__})", "export it again")]
         ) from None
-    return frame.apply(lambda column: column.str.strip())
+    return pd.DataFrame({name: column.str.strip() for name, column in frame.items()}, index=frame.index)
 
 
 def _problem(what: str, do: str) -> RecordsProblem:
