@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -249,7 +250,17 @@ def _moment(text: str) -> int | None:
 
 
 def rows_table(name: str, rows: list[tuple[object, ...]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(TABLES[name])
+    """The rows as the intermediate table ``name``."""
+    return _table(name, list(zip(*rows, strict=True))) if rows else _empty(name)
+
+
+@cache
+def _empty(name: str) -> pa.Table:
+    """``name`` without rows: most tables of a small file."""
+    return _table(name, [()] * len(TABLES[name]))
+
+
+def _table(name: str, columns: list[tuple[object, ...]]) -> pa.Table:
     return pa.table(
         {column: _column(name, column, values) for column, values in zip(TABLES[name], columns, strict=True)}
     )

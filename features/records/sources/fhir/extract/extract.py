@@ -23,6 +23,8 @@ from features.records.sources.fhir.sink import TABLES
 
 MANY_BYTES = 96 * 2**20
 """From this size on, several processes are faster than one."""
+SMALL_BYTES = 100_000
+"""Files that are smaller on average are read in one process: handing one to another takes longer than reading it."""
 MANY_ROWS = 2**12
 """From this length on, a table of a batch is kept in a file. Shorter ones are not worth it."""
 Progress = Callable[[int, int], None]
@@ -75,12 +77,13 @@ class Extract:
 def read(
     folder: FhirFolder, job: Job, book: CodeBook, *, workers: int | None = None, progress: Progress | None = None
 ) -> Extract:
-    """Reads every part. ``workers`` is the number of processes; the default for a large extract is one for each
-    core.
+    """Reads every part. ``workers`` is the number of processes; the default for a large extract of
+    files that are not small is one for each core.
     """
     total = sum(part.size for part in folder.parts)
     if workers is None:
-        workers = min(os.cpu_count() or 1, len(folder.parts)) if total > MANY_BYTES else 1
+        large = total > max(MANY_BYTES, SMALL_BYTES * len(folder.parts))
+        workers = min(os.cpu_count() or 1, len(folder.parts)) if large else 1
     scratch = Scratch()
     gathering, done = Gathering(scratch), 0
     deleted: set[str] = set()
