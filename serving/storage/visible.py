@@ -104,8 +104,9 @@ def visible_lists(caller: Caller) -> CTE:
 
 def review_counts() -> ColumnElement[bool]:
     """True for a review that was neither replaced nor undone."""
-    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
-    return and_(reviews.c.review_id.not_in(replaced), reviews.c.undone.is_(false()))
+    later = reviews.alias("later")
+    replaced = select(later.c.review_id).where(later.c.replaces == reviews.c.review_id).correlate(reviews).exists()
+    return and_(~replaced, reviews.c.undone.is_(false()))
 
 
 def work_is_done() -> ColumnElement[bool]:

@@ -92,19 +92,22 @@ def _of_same(table: Any, visible: CTE) -> Any:
     )
 
 
-def _snoozes(visible: CTE) -> Select[Any]:
-    """People whose newest review put them off until a day after the run's, with that day."""
-    newest = func.row_number().over(
-        partition_by=reviews.c.patient_id, order_by=(reviews.c.reviewed_at.desc(), reviews.c.review_id)
+def _snoozed_until(visible: CTE, worst: ColumnElement[int]) -> ColumnElement[dt.date | None]:
+    """The day to which the person's newest review put them off, if it is after the run's and no gap is critical.
+
+    Asked for each person of the list: PostgreSQL joined a query over all reviews by reading every review again for
+    each person, which took seconds with some thousand reviews.
+    """
+    newest = (
+        select(reviews.c.snooze_until)
+        .where(reviews.c.patient_id == visible.c.patient_id, review_counts())
+        .order_by(reviews.c.reviewed_at.desc(), reviews.c.review_id)
+        .limit(1)
+        .correlate(visible)
+        .scalar_subquery()
     )
-    counted = (
-        select(reviews.c.patient_id, reviews.c.snooze_until, visible.c.run_id, newest.label("n"))
-        .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(review_counts())
-        .subquery("counted")
-    )
-    as_of = select(runs.c.as_of).where(runs.c.run_id == counted.c.run_id).scalar_subquery()
-    return select(counted.c.patient_id, counted.c.snooze_until).where(counted.c.n == 1, counted.c.snooze_until > as_of)
+    as_of = select(runs.c.as_of).where(runs.c.run_id == published_run().scalar_subquery()).scalar_subquery()
+    return case((and_(newest > as_of, worst != CRITICAL), newest))
 
 
 def everybody_of(
@@ -130,7 +133,6 @@ def everybody_of(
         gaps.c.severity.in_(PRESSING),
     )
     worst = func.coalesce(select(func.min(_SEVERITY)).where(*pressing).scalar_subquery(), NO_SAFETY_GAP)
-    snooze = _snoozes(visible).subquery("snooze")
     kept = and_(true(), *_conditions(visible, filters, now, caller.person))
     columns: dict[str, Any] = {
         **{name: list_lines.c[name] for name in ("place", "standing", "slot", "joined", "listed_since")},
@@ -142,7 +144,7 @@ def everybody_of(
         "medicines": timelines.c.medicines,
         "worst": worst,
         "safety_gaps": select(func.count()).select_from(gaps).where(*pressing).scalar_subquery(),
-        "snoozed_until": case((and_(snooze.c.snooze_until.is_not(None), worst != CRITICAL), snooze.c.snooze_until)),
+        "snoozed_until": _snoozed_until(visible, worst),
         "flags": cast(people.c.flags, Text),
         "adjustments": cast(timelines.c.adjustments, Text),
         "kept": case((kept, 1), else_=0),
@@ -152,7 +154,6 @@ def everybody_of(
         .select_from(visible)
         .join(people, _of_same(people, visible))
         .join(scores, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
-        .outerjoin(snooze, snooze.c.patient_id == visible.c.patient_id)
         .outerjoin(list_lines, _of_same(list_lines, visible))
         .outerjoin(
             timelines, and_(timelines.c.run_id == visible.c.run_id, timelines.c.patient_id == visible.c.patient_id)
