@@ -27,7 +27,7 @@ both are known. One of them alone, or platelets, does not. The earliest due date
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,10 +36,10 @@ import numpy.typing as npt
 
 from features.kernels import lookups, schedule
 from features.kernels.coverage import COURSE_GAP_DAYS
-from features.kernels.schedule import FOREVER, courses_kernel, due_kernel, latest_kernel
+from features.kernels.schedule import APPLIES, FOREVER, courses_kernel, due_kernel, latest_kernel
 from features.monitoring import condition_inputs
-from features.monitoring.applicability import CONDITIONS
-from features.monitoring.situation import Situation
+from features.monitoring.applicability import CONDITIONS, UNCONDITIONAL
+from features.monitoring.situation import EVENTS, Answers, Bools, Situation
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
@@ -157,6 +157,8 @@ def _result_bits(records: Records) -> npt.NDArray[np.uint64]:
     first: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     for name in _COUNTED_TOGETHER:
         rows = np.flatnonzero(results["test"] == names.index(name))
+        if not len(rows) and clozapine_schedule().counted_by != "anc":
+            return bits
         # rows of a person and day are in the order in which they became known, so the first of each is the earliest
         samples = patient[rows].astype(np.int64) << 32 | (results["taken_on"][rows].astype(np.int64) + 2**31)
         keys, at = np.unique(samples, return_index=True)
@@ -258,7 +260,6 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
         start,
         end,
     )
-    events = situation.events(end[:, clozapine])
     for scope, day in _person_starts(situation).items():
         start[:, scopes().index(scope)] = day
         end[:, scopes().index(scope)] = as_of
@@ -266,13 +267,46 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
     latest_kernel(
         records.offsets("results"), results["taken_on"], results["known_on"], p.result_bits, person, as_of, newest
     )
-    applies = np.stack([assess(situation) for assess in CONDITIONS.values()], axis=1)
+    conditions, kinds = (of_scope[(start != NO_DAY).any(axis=0)].any(axis=0) for of_scope in _read_in_scopes())
+    applies, events = _answers(situation, conditions), situation.events(end[:, clozapine], kinds)
     shape = (len(person), len(heads))
     day, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
     from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
     due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, day, fired, unsure)
     _by_register(situation, start[:, clozapine], newest, day, fired)
     return Dues(day, fired, unsure, newest[:, heads[:, 1]], start[:, heads[:, 0]], situation)
+
+
+@cache
+def _read_in_scopes() -> tuple[Bools, Bools]:
+    """Which conditions, and which events, the rows of each scope read (scopes x conditions, scopes x events)."""
+    heads, rows, _ = _compiled()
+    conditions = np.zeros((len(scopes()), len(CONDITIONS)), bool)
+    kinds = np.zeros((len(scopes()), len(EVENTS)), bool)
+    for scope, _, first, last, _ in heads.tolist():
+        for *_, condition, event in rows[first:last].tolist():
+            conditions[scope, condition] = True
+            if event >= 0:
+                kinds[scope, event] = True
+    return conditions, kinds
+
+
+def _answers(situation: Situation, wanted: Bools) -> npt.NDArray[np.int8]:
+    """Shape (rows, conditions): the answer to each condition that is ``wanted``. Nobody reads the others, because
+    nobody is in their scopes."""
+    found = np.full((len(situation.person), len(CONDITIONS)), APPLIES, np.int8)
+    for place, assess in _assessed():
+        if wanted[place]:
+            found[:, place] = assess(situation)
+    return found
+
+
+@cache
+def _assessed() -> tuple[tuple[int, Callable[[Situation], Answers]], ...]:
+    """The conditions that need looking at, by their places."""
+    return tuple(
+        (place, assess) for place, (text, assess) in enumerate(CONDITIONS.items()) if text not in UNCONDITIONAL
+    )
 
 
 @cache

@@ -237,15 +237,29 @@ class Situation:
         days = np.where(row >= 0, codes[row], 0).astype(np.int64)
         return days, np.where(row >= 0, columns["from_on"][row], NO_DAY).astype(np.int32)
 
-    def events(self, clozapine_end: Days) -> Days:
-        """Shape (rows, len(EVENTS)): the day from which each event's schedule counts, NO_DAY if it is not in force."""
-        p = self.p
-        colour, since = self.colour
+    def events(self, clozapine_end: Days, wanted: Bools) -> Days:
+        """Shape (rows, len(EVENTS)): the day from which each event's schedule counts, NO_DAY if it is not in force.
+        Only those of the kinds ``wanted`` are looked for."""
         out = np.full((len(self.person), len(EVENTS)), NO_DAY, np.int32)
-        out[:, 0] = np.where(colour == lookups.AMBER, since, NO_DAY)
-        out[:, 1] = np.where(colour == lookups.RED, since, NO_DAY)
-        restart, missed = self.clozapine_break
-        out[:, 2] = np.where(missed <= NEW_START_DAYS, restart, NO_DAY)
+        if wanted[:2].any():
+            colour, since = self.colour
+            out[:, 0] = np.where(colour == lookups.AMBER, since, NO_DAY)
+            out[:, 1] = np.where(colour == lookups.RED, since, NO_DAY)
+        if wanted[2]:
+            restart, missed = self.clozapine_break
+            out[:, 2] = np.where(missed <= NEW_START_DAYS, restart, NO_DAY)
+        if wanted[3]:
+            out[:, 3] = self._clozapine_event
+        if wanted[4]:
+            out[:, 4] = _latest_of(self.changed("lithium"), self.started("interacting"))
+        if wanted[5]:
+            out[:, 5] = np.where(clozapine_end < self.as_of, clozapine_end, NO_DAY)
+        return out
+
+    @property
+    def _clozapine_event(self) -> Days:
+        """Day of the latest event after which a clozapine level is due: smoking changed, an infection, a medicine."""
+        p = self.p
         circumstances = p.records.columns("circumstances")
         smoking = lookups.latest_change(
             p.records.offsets("circumstances"),
@@ -258,10 +272,7 @@ class Situation:
         )
         ill = self.latest("circumstances", circumstances["from_on"], p.infection)
         infected = np.where(ill >= 0, circumstances["from_on"][ill] if len(p.infection) else NO_DAY, NO_DAY)
-        out[:, 3] = _latest_of(smoking, infected, self.started("cyp1a2"))
-        out[:, 4] = _latest_of(self.changed("lithium"), self.started("interacting"))
-        out[:, 5] = np.where(clozapine_end < self.as_of, clozapine_end, NO_DAY)
-        return out
+        return _latest_of(smoking, infected, self.started("cyp1a2"))
 
 
 def known_if(yes: Bools) -> Answers:
