@@ -212,10 +212,10 @@ class RiskModel:
         found = self._reasoner.find_all(np.concatenate(parts), scores.inputs[row], top, features)
         return dict(zip(keys, found, strict=True))
 
-    def largest_parts(self, concept: str, contributions: Sequence[float]) -> list[int]:
-        """Positions of a concept's features that have a part in a score, largest first: what a reason lists.
-        ``contributions`` has one number for each feature, in order."""
-        return self._reasoner.largest(concept, contributions)
+    def largest_parts(self, concepts: Sequence[str], contributions: Floats) -> list[list[int]]:
+        """For each concept the positions of its features that have a part in a score, largest first: what a reason
+        lists. ``contributions`` has shape (features,)."""
+        return self._reasoner.largest(concepts, contributions)
 
     def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
         """Inputs of one row that lie outside the middle 99% of the training rows and have a part in a score: {name,

@@ -136,15 +136,16 @@ class Reasoner:
         ranked = np.argsort(-sizes, axis=1, kind="stable")[:, :top]
         large = np.take_along_axis(sizes, ranked, axis=1) >= _SMALLEST
         recorded, wrong = self._standing(values)
-        told = values.tolist()
+        told, parts_of = values.tolist(), contributions.tolist()
+        sizes_of = (-np.abs(contributions)).tolist() if features else parts_of
         return [
             [
-                self._reason(c, total[c], self._parts(c, parts, told) if features else [], recorded[c], wrong[c])
+                self._reason(c, total[c], self._parts(c, parts, size, told) if features else [], recorded[c], wrong[c])
                 for c, enough in zip(*chosen, strict=True)
                 if enough
             ]
-            for total, parts, *chosen in zip(
-                totals.tolist(), contributions.tolist(), ranked.tolist(), large.tolist(), strict=True
+            for total, parts, size, *chosen in zip(
+                totals.tolist(), parts_of, sizes_of, ranked.tolist(), large.tolist(), strict=True
             )
         ]
 
@@ -163,16 +164,21 @@ class Reasoner:
             np.logical_or.reduceat(wrong[self._order], self._starts).tolist(),
         )
 
-    def largest(self, concept: str, contributions: Sequence[float]) -> list[int]:
-        """Positions of a concept's features that have a part in a score, largest first; equal parts by name."""
-        return self._largest(self._place[concept], contributions)
+    def largest(self, concepts: Sequence[str], contributions: NDArray[np.float64]) -> list[list[int]]:
+        """For each concept the positions of its features that have a part in a score, largest first; equal parts by
+        name."""
+        sizes = (-np.abs(contributions)).tolist()
+        return [self._largest(self._place[concept], sizes) for concept in concepts]
 
-    def _largest(self, c: int, contributions: Sequence[float]) -> list[int]:
-        found = [i for i in self._members[c] if contributions[i] != 0.0]  # by name, and the sort is stable
-        found.sort(key=lambda i: -abs(contributions[i]))
+    def _largest(self, c: int, sizes: Sequence[float]) -> list[int]:
+        """``sizes`` are the parts without their sign, below zero, so that the largest comes first."""
+        found = [i for i in self._members[c] if sizes[i]]  # by name, and the sort is stable
+        found.sort(key=sizes.__getitem__)
         return found
 
-    def _parts(self, c: int, contributions: list[float], values: list[float]) -> list[dict[str, Any]]:
+    def _parts(
+        self, c: int, contributions: list[float], sizes: list[float], values: list[float]
+    ) -> list[dict[str, Any]]:
         """The features of a concept that have a part in a score, largest first."""
         return [
             {
@@ -182,7 +188,7 @@ class Reasoner:
                 "contribution": contributions[i],
                 "missing": math.isnan(values[i]),
             }
-            for i in self._largest(c, contributions)
+            for i in self._largest(c, sizes)
         ]
 
     def _reason(self, c: int, total: float, features: list[dict[str, Any]], recorded: bool, wrong: bool) -> Reason:

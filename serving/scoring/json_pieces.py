@@ -68,11 +68,10 @@ class ReasonFeatures:
 
 def reason_features(of_person: dict[int, tuple[bytes, bytes]], places: Sequence[int], parts: Sequence[float]) -> bytes:
     """The features of one reason as a JSON list: those at ``places``, with their contributions."""
-    found = []
-    for place, part in zip(places, _numbers(parts) if parts else (), strict=True):
-        before, after = of_person[place]
-        found.append(before + part + after)
-    return b"[%s]" % b",".join(found)
+    if not places:
+        return b"[]"
+    around = map(of_person.__getitem__, places)
+    return b"[%s]" % b",".join([b"%s%s%s" % (a, part, b) for (a, b), part in zip(around, _numbers(parts), strict=True)])
 
 
 def _day(day: str | None) -> bytes:

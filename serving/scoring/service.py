@@ -348,14 +348,13 @@ def _reason_features(
     if written.parts is Parts.NONE:
         return {score: [b"[]"] * len(reasons) for score, reasons in found.items()}
     parts: dict[tuple[str, int], list[float]] = {}
+    largest: dict[tuple[str, int], list[list[int]]] = {}
     for outcome, scores in scored.scores.items():
         assert scores.contributions is not None
-        each = scores.contributions[row].tolist()
-        parts |= {(outcome, horizon): one for horizon, one in zip(scores.horizons, each, strict=True)}
-    largest = {
-        score: [scored.model.largest_parts(reason["concept"], parts[score]) for reason in reasons]
-        for score, reasons in found.items()
-    }
+        for horizon, one in zip(scores.horizons, scores.contributions[row], strict=True):
+            parts[outcome, horizon] = one.tolist()
+            concepts = [reason["concept"] for reason in found[outcome, horizon]]
+            largest[outcome, horizon] = scored.model.largest_parts(concepts, one)
     places = list(dict.fromkeys(place for lists in largest.values() for one in lists for place in one))
     values = scored.scores.inputs[row, places].tolist()
     person = written.reason_words.of_person(
