@@ -20,8 +20,12 @@ class ByFeatures(Generic[T]):
         self._make = make
         # Keeping the features alive ensures that no identity is used twice.
         self._kept: dict[tuple[int, ...], tuple[tuple[Feature, ...], T]] = {}
+        self._last: tuple[Sequence[Feature] | None, T | None] = None, None
 
     def of(self, features: Sequence[Feature]) -> T:
+        last, made = self._last
+        if features is last and made is not None:
+            return made
         key = tuple(map(id, features))
         kept = self._kept.get(key)
         if kept is None:
@@ -30,4 +34,6 @@ class ByFeatures(Generic[T]):
             while len(self._kept) >= MOST_LISTS:
                 self._kept.pop(next(iter(self._kept)), None)
             self._kept[key] = kept
+        if isinstance(features, tuple):  # a list may be changed afterwards
+            self._last = features, kept[1]
         return kept[1]

@@ -133,6 +133,8 @@ class SourceRows:
         shape = (len(records), len(self._plan.readings), MOST)
         self._row, self._on = np.full(shape, -1, np.int64), np.full(shape, NO_DAY, np.int32)
         for group, members, places in self._plan.groups:
+            if not len(records.tables[group.table].patient):
+                continue
             events = events_of(records, group, members)
             newest_rows(
                 events.offsets,

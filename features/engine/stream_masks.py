@@ -55,6 +55,11 @@ class Membership:
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
 
+    @property
+    def every(self) -> int:
+        """The word of a row that belongs to all streams."""
+        return (1 << len(self.streams)) - 1
+
     @classmethod
     def of(cls, streams: Sequence[Stream]) -> Membership:
         table = streams[0].table
@@ -91,13 +96,21 @@ class Membership:
     def bits(self, records: Records) -> Bits:
         """One word per row of the table, in its order."""
         columns = records.columns(self.table)
-        found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, self.kind)
+        rows = len(columns["known_on"])
+        found: Bits | None = None
         for name, words in self.codes:
             codes = columns[name]
             # A long table may hold one value in every row (the results of one test); then no lookup row by row is
             # needed.
-            alike = len(codes) > LONG and codes.min() == codes.max()
+            alike = rows > LONG and codes.min() == codes.max()
+            if found is None and not alike:
+                found = words[codes]
+                continue
+            if found is None:
+                found = np.full(rows, self.every, self.kind)
             found &= words[codes[0] if alike else codes]
+        if found is None:
+            found = np.full(rows, self.every, self.kind)
         for name, by_word in self.texts:
             place, seen = records.words(self.table, name)
             another = by_word[_ANOTHER]
