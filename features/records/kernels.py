@@ -32,6 +32,35 @@ def any_before(days, others):
 
 
 @jit()
+def days_in_range(days, first, last, given, order):
+    """Whether the days of a table (columns x rows) that are not missing lie from ``first`` to the ``last`` of their
+    column, none is missing in the columns ``given``, and none lies before the day of the other column in the pairs
+    ``order``; a missing day counts as the latest."""
+    found = True
+    for k in range(days.shape[0]):
+        for i in range(days.shape[1]):
+            found &= days[k, i] == NO_DAY or (days[k, i] >= first and days[k, i] <= last[k])
+    for k in given:
+        for i in range(days.shape[1]):
+            found &= days[k, i] != NO_DAY
+    for p in range(order.shape[0]):
+        for i in range(days.shape[1]):
+            found &= days[order[p, 0], i] <= days[order[p, 1], i]
+    return found
+
+
+@jit()
+def numbers_in_range(numbers, low, high):
+    """Whether all numbers of a table (columns x rows) that are given lie from the ``low`` to the ``high`` of their
+    column."""
+    found = True
+    for k in range(numbers.shape[0]):
+        for i in range(numbers.shape[1]):
+            found &= not (numbers[k, i] < low[k] or numbers[k, i] > high[k])
+    return found
+
+
+@jit()
 def holds(values, wanted):
     """Whether a value is anywhere in a column."""
     found = False
@@ -55,6 +84,27 @@ def in_order(patient, day, known):
 
 
 @jit()
+def any_alike(patient, day, known):
+    """Whether a row has the patient and days of the row before it."""
+    found = False
+    for i in range(1, patient.shape[0]):
+        found |= patient[i] == patient[i - 1] and day[i] == day[i - 1] and known[i] == known[i - 1]
+    return found
+
+
+@jit()
+def mark_groups(order, patient, day, known, begins):
+    """Clears ``begins`` of each row in ``order`` that has the patient and days of the row before it; returns whether
+    there is any."""
+    found = False
+    for i in range(1, order.shape[0]):
+        row, last = order[i], order[i - 1]
+        begins[i] = patient[row] != patient[last] or day[row] != day[last] or known[row] != known[last]
+        found |= not begins[i]
+    return found
+
+
+@jit()
 def order_groups(rows, ranks, begins):
     """Sorts the rows of each small group by their ranks, in place; equal ranks keep their order. ``begins`` marks the
     first row of each group, and afterwards the first of each group of equal ranks."""
@@ -70,6 +120,34 @@ def order_groups(rows, ranks, begins):
         rows[j], ranks[j] = row, rank
     for i in range(1, rows.shape[0]):
         begins[i] |= ranks[i] != ranks[i - 1]
+
+
+@jit()
+def order_few(order, begins, keys):
+    """Sorts the rows of each group within ``order`` by their ``keys`` (columns x rows of the table) in turn, NaN last,
+    in place; equal rows keep their order. ``begins`` marks the first row of each group. Returns whether any two rows of
+    a group are equal in all."""
+    tied, first = False, 0
+    for i in range(1, order.shape[0]):
+        if begins[i]:
+            first = i
+            continue
+        row, j = order[i], i
+        while j > first:
+            before = 0
+            for k in range(keys.shape[0]):
+                mine, other = keys[k, row], keys[k, order[j - 1]]
+                if mine == other or (mine != mine and other != other):
+                    continue
+                before = 1 if mine < other or other != other else -1
+                break
+            if before < 1:
+                tied |= before == 0
+                break
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = row
+    return tied
 
 
 @jit()

@@ -128,9 +128,8 @@ def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:
 def words_of(text: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[str]]:
     """Text as positions in the list of its distinct words; -1 for null."""
     if len(text) <= FEW:
-        seen: dict[str, int] = {}
-        places = _numbered(text, seen)
-        return np.array(places, np.int32), list(seen)
+        places, words = _numbered(text)
+        return np.array(places, np.int32), words
     codes = _encoded(text)
     return _places(codes), codes.dictionary.to_pylist()
 
@@ -138,13 +137,18 @@ def words_of(text: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], l
 def distinct_numbers(text: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int32]:
     """One number for each distinct text, -1 for null: where nobody reads the words, as with ids."""
     if len(text) <= FEW:
-        return np.array(_numbered(text, {}), np.int32)
+        return np.array(_numbered(text)[0], np.int32)
     return _places(_encoded(text))
 
 
-def _numbered(text: pa.Array | pa.ChunkedArray, seen: dict[str, int]) -> list[int]:
-    """The number of each text; ``seen`` gets the number of each different one."""
-    return [-1 if word is None else seen.setdefault(word, len(seen)) for word in text.to_pylist()]
+def _numbered(text: pa.Array | pa.ChunkedArray) -> tuple[list[int], list[str]]:
+    """The number of each text, and the different ones in the order of their numbers."""
+    texts = text.to_pylist()
+    seen = dict.fromkeys(texts)
+    seen.pop(None, None)
+    numbers: dict[str | None, int] = dict(zip(seen, range(len(seen)), strict=True))
+    numbers[None] = -1
+    return list(map(numbers.__getitem__, texts)), list(seen)
 
 
 def _encoded(text: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
@@ -159,6 +163,8 @@ def _places(codes: pa.DictionaryArray) -> npt.NDArray[np.int32]:
 
 def offsets_of(patient: npt.NDArray[np.int32], patients: int) -> npt.NDArray[np.int64]:
     """Where each patient's rows begin, given the patient of every row in ascending order."""
+    if patients == 1:
+        return np.array((0, len(patient)), np.int64)
     return np.searchsorted(patient, np.arange(patients + 1), side="left").astype(np.int64)
 
 

@@ -74,6 +74,11 @@ class TableSpec:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The columns that must be given in every row."""
+        return tuple(column.name for column in self.columns if column.required)
+
     def column(self, name: str) -> Column:
         return self._by_name[name]
 

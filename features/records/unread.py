@@ -63,6 +63,8 @@ class Unread:
     @classmethod
     def of(cls, rows: Sequence[tuple[int, int, int, tuple[str, str, str, str, str]]]) -> Unread:
         """From (place of the person, day, known day, words), each kept once."""
+        if not rows:
+            return cls.none()
         ordered = sorted(dict.fromkeys(rows))
         place, on, known = (np.array([row[i] for row in ordered], np.int32) for i in range(3))
         return cls(place, on, known, tuple(row[3] for row in ordered))

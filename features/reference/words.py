@@ -74,11 +74,13 @@ CLOSED_KINDS = frozenset(
 """Kinds of circumstance whose value must be a word of the table, because a rule or a page depends on it."""
 
 
+@lru_cache(maxsize=4_096)
 def circumstance_kind(text: str) -> str:
     """The kind as the engine names it, or the text as given for a kind that no rule reads."""
     return meanings("kind").get(plain_word(text)) or plain_word(text).replace(" ", "_")
 
 
+@lru_cache(maxsize=4_096)
 def circumstance_value(kind: str, text: str) -> str | None:
     """The meaning of a value of a kind: a word of the table, the text itself for kinds that take any, ``UNKNOWN``, or
     None if it is not understood.

@@ -40,6 +40,8 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, Beg
             given = columns[name] = {"patient_id": OneValue(ids[0], len(ids)) if len(people) == 1 else ids}
             sent = _by_column(cells)
             for column in spec.columns[1:]:
+                if sent is not None and column.name not in sent and not column.required:
+                    continue
                 found = _read(sent, cells, column)
                 if column.required or found.count(None) < len(cells):
                     given[column.name] = found

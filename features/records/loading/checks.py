@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -11,10 +12,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.records.days import FIRST_DAY, NO_DAY
-from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
+from features.records.kernels import (
+    OUT_OF_RANGE,
+    any_before,
+    any_outside,
+    convert,
+    days_in_range,
+    holds,
+    mix,
+    numbers_in_range,
+)
 from features.records.reading.dates import NOT_A_DATE
 from features.records.reading.deaths import CLOSED_BY_DEATH
-from features.records.table import codes_among, take
+from features.records.table import codes_among, take, words_of
 from features.records.tables import CLOSE_REASONS, COMPARATORS, TABLES, TableSpec
 from features.reference import TESTS, Conversion
 
@@ -39,6 +49,9 @@ SECOND_OF_AN_ID = "another row has this id; the row that says most was kept"
 
 def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], today: int) -> Iterator[Finding]:
     """Findings of every rule that needs only this table. ``today`` is a day number; dates may reach tomorrow."""
+    if not unread and spec.per_patient and _is_plain(spec, columns, today):
+        yield from _deaths_without_a_day(spec, columns)
+        return
     for column in spec.columns:
         values = columns[column.name]
         bad = unread.get(column.name)
@@ -67,10 +80,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
                 yield start, backwards, f"{start} is after {end}"
             else:
                 yield end, backwards, f"{end} is before {start}"
-    if spec.name == "referrals":
-        undated = (columns["close_reason"] == _DIED) & (columns["closed_on"] == NO_DAY)
-        if undated.any():
-            yield "close_reason", undated, CLOSED_BY_DEATH
+    yield from _deaths_without_a_day(spec, columns)
     if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
         early = columns["known_on"] < columns[spec.event_day]
         yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
@@ -78,6 +88,71 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
         again = _duplicates(spec, columns)
         if again.any():
             yield spec.unique, again, SECOND_OF_AN_ID
+
+
+def _deaths_without_a_day(spec: TableSpec, columns: dict[str, Any]) -> Iterator[Finding]:
+    if spec.name == "referrals":
+        undated = (columns["close_reason"] == _DIED) & (columns["closed_on"] == NO_DAY)
+        if undated.any():
+            yield "close_reason", undated, CLOSED_BY_DEATH
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """What the values of a table with people may be, for one pass over all its columns."""
+
+    days: tuple[str, ...]
+    ahead: npt.NDArray[np.int32]
+    """How many days after today each day may lie."""
+    given_days: npt.NDArray[np.int64]
+    """Places of the days that must be given."""
+    order: npt.NDArray[np.int64]
+    """Pairs of places: the second day must not lie before the first."""
+    numbers: tuple[str, ...]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+    codes: tuple[str, ...]
+    texts: tuple[str, ...]
+    """Codes, and texts and ids, that must be given."""
+
+    @classmethod
+    @cache
+    def of(cls, table: str) -> _Ranges:
+        spec = TABLES[table]
+        days = [column for column in spec.columns if column.kind == "date"]
+        names = [column.name for column in days]
+        numbers = [column for column in spec.columns if column.kind == "number"]
+        asked = [column for column in spec.columns if column.required]
+        if any(column.kind in ("number", "flag") for column in asked):
+            raise NotImplementedError(f"{table}: a number or flag that must be given")
+        pairs = [*spec.ends, *([(str(spec.event_day), "known_on")] if table in _KNOWN_AFTER else [])]
+        return cls(
+            tuple(names),
+            np.array([AHEAD_DAYS if column.ahead else 1 for column in days], np.int32),
+            np.array([names.index(column.name) for column in asked if column.kind == "date"], np.int64),
+            np.array([(names.index(first), names.index(last)) for first, last in pairs], np.int64).reshape(-1, 2),
+            tuple(column.name for column in numbers),
+            np.array([-np.inf if column.low is None else column.low for column in numbers]),
+            np.array([np.inf if column.high is None else column.high for column in numbers]),
+            tuple(column.name for column in asked if column.kind == "code"),
+            tuple(column.name for column in asked if column.kind in ("id", "text")),
+        )
+
+
+def _is_plain(spec: TableSpec, columns: dict[str, Any], today: int) -> bool:
+    """Whether few rows are all in their ranges, with every value that must be given: as nearly always."""
+    if len(columns["known_on"]) > _FEW:
+        return False
+    ranges = _Ranges.of(spec.name)
+    days = np.array([columns[name] for name in ranges.days])
+    if not days_in_range(days, FIRST_DAY, today + ranges.ahead, ranges.given_days, ranges.order):
+        return False
+    if ranges.numbers:
+        numbers = np.array([columns[name] for name in ranges.numbers])
+        if not numbers_in_range(numbers, ranges.low, ranges.high):
+            return False
+    given = all(not columns[name].null_count for name in ranges.texts)
+    return given and not any(holds(columns[name], -1) for name in ranges.codes)
 
 
 @cache
@@ -186,8 +261,12 @@ def sent_again(
     # What few rows share is compared first: most rows share their person, day and test with no other.
     place = np.flatnonzero(good)
     shared = [patient, columns[str(spec.event_day)], *_codes(spec, columns)]
-    if len(place) <= _FEW and _all_differ([values[place] for values in shared]):
-        return
+    if len(place) <= _FEW:
+        if _all_differ([values[place] for values in shared]):
+            return
+        said = [columns[c.name] for c in spec.columns if c.name not in ("known_on", "patient_id")]
+        if _all_differ([patient[place], *(_listed(values, place) for values in said)]):
+            return
     place, _, _ = _alike(place, shared)
     if not len(place):
         return
@@ -216,6 +295,13 @@ def sent_again(
 def _all_differ(columns: Sequence[Any]) -> bool:
     """Whether no two of some few rows hold the same in all ``columns``."""
     return len(set(zip(*(values.tolist() for values in columns), strict=True))) == len(columns[0])
+
+
+def _listed(values: Any, place: npt.NDArray[np.int64]) -> Any:
+    """The values of few rows, equal where they are equal: missing numbers too."""
+    if not isinstance(values, np.ndarray):
+        return values if len(place) == len(values) else values.take(pa.array(place))
+    return _as_integers(values[place]) if values.dtype.kind == "f" else values[place]
 
 
 def _codes(spec: TableSpec, columns: dict[str, Any]) -> list[Any]:
@@ -263,18 +349,19 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
     A row without a value says that the check was done. A value without a unit is not guessed at.
     """
     values, tests = columns["value"], columns["test"]
-    units = columns["unit"].dictionary_encode()
-    words: list[str] = units.dictionary.to_pylist()
-    places = units.indices.fill_null(len(words)) if units.null_count else units.indices
-    unit = np.asarray(places.to_numpy(zero_copy_only=False))
+    unit, words = words_of(columns["unit"])
+    unit = np.where(unit < 0, len(words), unit)
     given = ~np.isnan(values)
     pair = tests.astype(np.int64) * (len(words) + 1) + unit
     asked = np.flatnonzero(given & (tests >= 0))
-    keys = np.unique(pair[asked])
-    told = [(*words, None)[key % (len(words) + 1)] for key in keys.tolist()]
-    found = [_conversion(key // (len(words) + 1), word) for key, word in zip(keys.tolist(), told, strict=True)]
+    pairs = pair[asked]
+    few = len(pairs) <= _FEW  # a conversion is looked up sooner than the different pairs are found
+    keys = pairs if few else np.unique(pairs)
+    spelled = (*words, None)
+    told = [spelled[key % len(spelled)] for key in keys.tolist()]
+    found = [_conversion(key // len(spelled), word) for key, word in zip(keys.tolist(), told, strict=True)]
     factor, offset, low, high, wrong = np.array(found or np.empty((0, 5))).T
-    kind = np.searchsorted(keys, pair[asked])
+    kind = np.arange(len(pairs)) if few else np.searchsorted(keys, pairs)
     problem = convert(values, asked, kind, factor, offset, low, high, wrong.astype(np.int8))
     for number, (column, reason) in _RESULT_PROBLEMS.items():
         failing = problem == number

@@ -46,7 +46,7 @@ def new_report(spec: TableSpec, given: Given) -> TableReport:
     """The report of a table that was given: its rows, and columns that are absent or not known."""
     return TableReport(
         read=rows_of(given),
-        absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
+        absent_columns=tuple(name for name in spec.names if name not in given),
         unknown_columns=tuple(
             without_numbers(str(c))
             for c in given
@@ -91,9 +91,9 @@ def parse_table(spec: TableSpec, given: Given, report: TableReport) -> ParsedTab
     ids = None if isinstance(named, pd.Series) else ids_among(named)
     if key and (ids is None or key in ids) and pc.any(pc.equal(columns[key], key)).as_py():
         table.header = np.asarray(pc.equal(columns[key], key).fill_null(False).to_numpy(zero_copy_only=False))
-    if key == "patient_id" and ids is not None and isinstance(named, OneValue):
+    if key == "patient_id" and ids is not None and type(named) is OneValue:
         (table.one_id,) = ids
-    if isinstance(given, TableFile):
+    if type(given) is not dict and isinstance(given, TableFile):
         given.let_go()
     return table
 

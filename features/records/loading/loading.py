@@ -220,6 +220,8 @@ class Loading:
     def _keep_unread(
         self, spec: TableSpec, columns: dict[str, Any], patient: npt.NDArray[np.int32], findings: list[Finding]
     ) -> None:
+        if not findings:
+            return
         delay = self.delays.get(spec.name, 0)
         self.unread += unread_values(spec, self.given[spec.name], columns, patient, findings, delay)
 

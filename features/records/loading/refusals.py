@@ -35,7 +35,7 @@ def problems_of_tables(given: Mapping[str, Given]) -> Iterator[RecordsProblem]:
 
 def _problems_of_columns(name: str, given: Given) -> Iterator[RecordsProblem]:
     spec = TABLES[name]
-    gone = [c.name for c in spec.columns if c.required and c.name not in given]
+    gone = [name for name in spec.required if name not in given]
     if gone:
         yield RecordsProblem(
             name,
@@ -43,20 +43,21 @@ def _problems_of_columns(name: str, given: Given) -> Iterator[RecordsProblem]:
             f"columns {', '.join(spec.names)}",
             "add or rename the column; leave a value that is not known empty",
         )
+    names = spec.names
     for column in given:
-        if column in spec.names:
+        if column in names:
             continue
         meant = re.sub(r"[\s-]+", "_", str(column).strip()).casefold()
-        if meant in spec.names and meant not in gone:
+        if meant in names and meant not in gone:
             yield RecordsProblem(
                 name,
                 f"a column is written differently: {meant}",
                 "names of columns in small letters, as they stand in the documentation",
                 f"rename the column to {meant}; its values would be lost",
             )
-    if isinstance(given, pd.DataFrame | TableFile | ColumnTable):
+    if type(given) is not dict and isinstance(given, pd.DataFrame | TableFile | ColumnTable):
         return
-    if len({len(given[column]) for column in given}) > 1:
+    if len(set(map(len, map(given.__getitem__, given)))) > 1:
         yield RecordsProblem(
             name, "columns of different lengths", "one value a row in each column", "correct the extract"
         )

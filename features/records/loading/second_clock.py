@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.records.days import NO_DAY
+from features.records.kernels import holds
 from features.records.tables import TableSpec
 
 
@@ -37,6 +38,8 @@ def _delay(
     base: npt.NDArray[np.int32],
     delay: int,
 ) -> None:
+    if not holds(columns[name], NO_DAY):
+        return
     silent = (columns[name] == NO_DAY) & (base != NO_DAY)
     if spec.name == "contacts":
         silent &= columns["outcome"] != spec.column("outcome").values.index("planned")

@@ -59,6 +59,8 @@ def short(value: Any) -> str:
 
 def rows_of(given: Given) -> int:
     """How many rows a table as given has."""
+    if type(given) is dict:
+        return len(next(iter(given.values()), ()))
     if isinstance(given, pd.DataFrame):
         return len(given)
     if isinstance(given, TableFile | ColumnTable):

@@ -37,17 +37,26 @@ MISSING: dict[str, Any] = {"date": NO_DAY, "code": -1, "number": math.nan, "flag
 DTYPES: dict[str, Any] = {"date": np.int32, "code": np.int16, "number": np.float64, "flag": np.int8}
 
 
+MOST_SPELLINGS = 4_096
+"""Other spellings that are kept for each column: a sender writes the same few again and again."""
+
+
 class _Words(dict[Any, int]):
-    """Codes by word. An exact spelling is found at once; ``spelt`` recognises other spellings."""
+    """Codes by word. An exact spelling is found at once; ``spelt`` recognises other spellings, and those that mean
+    something are kept."""
 
     def __init__(self, words: Mapping[str, int], spelt: Callable[[Any], str | None]) -> None:
         super().__init__(words)
         self.update({None: -1, "": -1, pd.NaT: -1})
-        self._spelt = spelt
+        self._words, self._spelt = dict(self), spelt
 
     def __missing__(self, value: Any) -> int:
         word = self._spelt(value)
-        return self.get(word, _UNREAD) if word is not None else _UNREAD
+        code = self._words.get(word, _UNREAD) if word is not None else _UNREAD
+        # Of a number no spelling is kept: 1, 1.0 and True are one key, and need not be one word.
+        if code >= 0 and type(value) is str and len(self) < len(self._words) + MOST_SPELLINGS:
+            self[value] = code
+        return code
 
 
 @cache
@@ -70,7 +79,9 @@ def codes_of(column: Column) -> _Words:
 
 
 _FLAG_OF = _Words(
-    {word: int(meant == "true") for word, meant in meanings("flag").items()} | {"1.0": 1, "0.0": 0, "1 0": 1, "0 0": 0},
+    {word: int(meant == "true") for word, meant in meanings("flag").items()}
+    | {"1.0": 1, "0.0": 0, "1 0": 1, "0 0": 0}
+    | {True: 1, False: 0},
     lambda value: plain_word(str(value)),
 )
 
@@ -86,7 +97,11 @@ def parse(column: Column, values: pd.Series | Sequence[Any]) -> Parsed:
     """The typed array of ``values`` and where a value was given that could not be read."""
     if isinstance(values, pd.Series):
         return _SERIES[column.kind](column, values)
-    return _parse_list(column, values)
+    try:
+        return _LISTS[column.kind](column, values)
+    except TypeError:
+        # An object such as a list cannot be looked up; it counts as wrong.
+        return _LISTS[column.kind](column, [value if isinstance(value, Hashable) else _WRONG for value in values])
 
 
 def _text(values: pd.Series) -> pa.Array:
@@ -192,14 +207,6 @@ _SERIES: dict[str, Callable[[Column, pd.Series], Parsed]] = {
 }
 
 
-def _parse_list(column: Column, values: Sequence[Any]) -> Parsed:
-    try:
-        return _LISTS[column.kind](column, values)
-    except TypeError:
-        # An object such as a list cannot be looked up; it counts as wrong.
-        return _LISTS[column.kind](column, [value if isinstance(value, Hashable) else _WRONG for value in values])
-
-
 _WRONG = object()
 _UNREAD = -2
 
@@ -211,8 +218,10 @@ def _list_text(column: Column, values: Sequence[Any]) -> Parsed:
 
 
 def _list_id(column: Column, values: Sequence[Any]) -> Parsed:
-    if isinstance(values, OneValue):
+    if type(values) is OneValue:
         return pa.repeat(pa.scalar(_clean_or_none(values.value), pa.string()), len(values)), None
+    if set(map(type, values)) == {str} and _PLAIN_IDS.fullmatch("\n".join(values)):
+        return pa.array(values, pa.string()), None
     text = {value: _clean_or_none(value) for value in dict.fromkeys(values)}
     return pa.array([text[value] for value in values], pa.string()), None
 
@@ -220,13 +229,16 @@ def _list_id(column: Column, values: Sequence[Any]) -> Parsed:
 def ids_among(values: Sequence[Any]) -> set[str | None] | None:
     """The different ids of a plain list, None where it holds what cannot be looked up."""
     try:
-        return {_clean_or_none(value) for value in ((values.value,) if isinstance(values, OneValue) else set(values))}
+        return {_clean_or_none(value) for value in ((values.value,) if type(values) is OneValue else set(values))}
     except TypeError:
         return None
 
 
-_PLAIN_ID = re.compile(r"[\w/:-]{7,}", re.ASCII)
+_PLAIN = r"[\w/:-]{7,}"
+_PLAIN_ID = re.compile(_PLAIN, re.ASCII)
 """Ids that are clean as they are, and longer than any text that means "no id"."""
+_PLAIN_IDS = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*", re.ASCII)
+"""Such ids, one a line."""
 
 
 def _clean_or_none(value: Any) -> str | None:
@@ -238,11 +250,11 @@ def _clean_or_none(value: Any) -> str | None:
 
 def _list_code(column: Column, values: Sequence[Any]) -> Parsed:
     known = codes_of(column)
-    return _or_unread(column, [known[value] for value in values])
+    return _or_unread(column, list(map(known.__getitem__, values)))
 
 
 def _list_flag(column: Column, values: Sequence[Any]) -> Parsed:
-    return _or_unread(column, [_FLAG_OF[value] for value in values])
+    return _or_unread(column, list(map(_FLAG_OF.__getitem__, values)))
 
 
 def _or_unread(column: Column, codes: list[int]) -> Parsed:

@@ -7,6 +7,7 @@ in which nothing was corrected has no versions and costs nothing.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from features.jit import jit
 from features.records.days import NO_DAY
-from features.records.kernels import in_order, order_groups
+from features.records.kernels import any_alike, in_order, mark_groups, order_few, order_groups
 from features.records.same_event.visits import Columns, Spans, as_known, never_closed, one_each
 from features.records.table import Table, offsets_of, take, words_of
 from features.records.tables import TABLES, TableSpec
@@ -158,13 +159,16 @@ def in_one_order(spec: TableSpec, columns: Columns, patient: Days, people: int, 
     ascending = in_order(*keys)
     if stored and ascending:
         return Table(spec, columns, patient, offsets_of(patient, people))
+    if ascending and len(patient) <= _FEW and not any_alike(*keys):
+        return Table(spec, columns, patient, offsets_of(patient, people))
     order = np.arange(len(patient)) if ascending else np.lexsort(keys[::-1])
     if len(order) > 1:
-        same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
-        if same.any() and len(order) <= _FEW:
-            _order_few(columns, order, np.concatenate((~same, [True])))
-        elif same.any():
-            _order_by_content(columns, order, np.concatenate(([True], ~same)))
+        begins = np.ones(len(order), bool)
+        if mark_groups(order, *keys, begins):
+            if len(order) > _FEW:
+                _order_by_content(columns, order, begins)
+            elif order_few(order, begins, _leading_numbers(columns)):
+                _order_few(columns, order, np.append(begins[1:], True))
     if (order[1:] < order[:-1]).any():
         columns, patient = {name: take(values, order) for name, values in columns.items()}, patient[order]
     return Table(spec, columns, patient, offsets_of(patient, people))
@@ -172,6 +176,18 @@ def in_one_order(spec: TableSpec, columns: Columns, patient: Days, people: int, 
 
 _FEW = 1_000
 """Up to so many rows, plain lists are sorted in a fraction of the time that arrays take."""
+
+
+def _leading_numbers(columns: Columns) -> npt.NDArray[np.float64]:
+    """The columns by which rows are sorted, up to the first of text; mostly they tell all rows apart."""
+    leading = itertools.takewhile(_sorts_as_number, (columns[name] for name in sorted(columns)))
+    numbers = [values for values in leading if isinstance(values, np.ndarray)]
+    return np.array(numbers, np.float64) if numbers else np.empty((0, 0))
+
+
+def _sorts_as_number(values: Any) -> bool:
+    """Whether a column is one of numbers, or of text that is missing throughout and so tells no rows apart."""
+    return isinstance(values, np.ndarray) or values.null_count == len(values)
 
 
 def _order_few(columns: Columns, order: Int, ends: Bools) -> None:
