@@ -269,7 +269,7 @@ def _begin_sqlite(connection: Connection) -> None:
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
     try:
         # On the driver's own connection, because the toolkit's took a third of the time of a lookup.
-        connection.connection.driver_connection.execute(begin)
+        connection.connection.cursor().execute(begin)
     except sqlite3.Error as error:
         raise OperationalError(begin, None, error, hide_parameters=True) from None
 

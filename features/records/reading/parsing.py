@@ -45,7 +45,7 @@ class _Words(dict[Any, int]):
     """Codes by word. An exact spelling is found at once; ``spelt`` recognises other spellings, and those that mean
     something are kept."""
 
-    def __init__(self, words: Mapping[str, int], spelt: Callable[[Any], str | None]) -> None:
+    def __init__(self, words: Mapping[Any, int], spelt: Callable[[Any], str | None]) -> None:
         super().__init__(words)
         self.update({None: -1, "": -1, pd.NaT: -1})
         self._words, self._spelt = dict(self), spelt
