@@ -8,6 +8,7 @@ strict one would; of anything else it says None, and the strict reader finds the
 
 from __future__ import annotations
 
+from itertools import chain
 from types import NoneType
 from typing import Any
 
@@ -54,7 +55,7 @@ def quick_person(line: bytes) -> PersonIn | None:
     try:
         found, members = _value(line)
         person, read = _person(found)
-        return person if read == members else None
+        return PersonIn.model_validate(person) if read == members else None
     except (_Declined, ValidationError):
         return None
 
@@ -70,15 +71,15 @@ def _value(text: bytes) -> tuple[Any, int]:
         raise _Declined from None
 
 
-def _person(found: Any) -> tuple[PersonIn, int]:
-    """A person, and how many members they have. Raises ``_Declined`` or ``ValidationError``."""
+def _person(found: Any) -> tuple[dict[str, Any], int]:
+    """A person with their tables checked, and how many members they have. Raises ``_Declined``."""
     if type(found) is not dict:
         raise _Declined
     tables = found.get("tables")
     if type(tables) is not dict or not tables.keys() <= ROWS.keys():
         raise _Declined
     members = len(found) + len(tables) + sum(_checked(table, rows) for table, rows in tables.items())
-    return PersonIn.model_validate({**found, "tables": PersonTables.model_construct(**tables)}), members
+    return {**found, "tables": PersonTables.model_construct(**tables)}, members
 
 
 def _checked(table: str, rows: Any) -> int:
@@ -86,17 +87,17 @@ def _checked(table: str, rows: Any) -> int:
     Raises ``_Declined`` for rows that it would refuse."""
     if type(rows) is not list or len(rows) > MAX_ROWS:
         raise _Declined
-    names, members = _NAMES[table], 0
-    for row in rows:
-        if type(row) is not dict or not row.keys() <= names:
-            raise _Declined
-        members += len(row)
-        kinds = set(map(type, row.values()))
-        if not kinds <= _CELL:
-            _to_numbers(row)
-    if not all(type(row.get("patient_id")) in _ID for row in rows):
+    if not set(map(type, rows)) <= {dict}:
         raise _Declined
-    return members
+    named = set(chain.from_iterable(rows))
+    if not named <= _NAMES[table]:
+        raise _Declined
+    if "patient_id" in named and not {type(row.get("patient_id")) for row in rows} <= _ID:
+        raise _Declined
+    if not set(map(type, chain.from_iterable(map(dict.values, rows)))) <= _CELL:
+        for row in rows:
+            _to_numbers(row)
+    return sum(map(len, rows))
 
 
 def _to_numbers(row: dict[str, Any]) -> None:
