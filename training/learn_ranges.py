@@ -4,9 +4,10 @@
     python -m training.learn_ranges --people 1500 --out training/fitting/range_factors.csv
 
 For each trust a model is trained and its refits' spread learned, as in any training. Then one test row of each person
-is compared with the simulator's risk. What is learned is where true risks lie from the model's on the logit: a shift
-and a standard deviation that depend on the risk, by maximum likelihood with the noise of the simulated futures in it,
-and how many standard deviations below and above leave one true risk in twenty outside.
+is compared with the simulator's risk, from more futures where the first held no event. What is learned is where true
+risks lie from the model's on the logit: a shift and a standard deviation that depend on the risk, by maximum likelihood
+with the noise of the simulated futures in it, and how many standard deviations below and above leave one true risk in
+twenty outside.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import brentq, minimize
 from scipy.special import logsumexp, xlog1py, xlogy
@@ -31,11 +33,14 @@ from training.evaluation.oracle import TRUE_NAME
 from training.fitting.boosters import fit
 from training.fitting.ranges import spread_boosters
 from training.settings import Settings
-from training.simulator import World, simulate
-from training.statistics.resampling import Floats, codes
+from training.simulator import Truth, World, simulate
+from training.statistics.resampling import Floats, Mask, codes
 from training.statistics.true_risks import below, distances
 
-YEARS, TEAMS, FUTURES = 4, 8, 200
+YEARS, TEAMS = 4, 8
+FUTURES, MORE_FUTURES = 200, 2000
+"""Of each row, and of each row without an event of some outcome among the first: its risk may be anything below one in
+a few hundred, and the lower ends of ranges lie there (``training.statistics.true_risks``)."""
 LEVELS, SLOPES = ("shift", "log_hidden"), ("shift_slope", "log_hidden_slope")
 TRUSTS: Mapping[int, World] = {
     11: World(),
@@ -47,16 +52,19 @@ TRUSTS: Mapping[int, World] = {
 }
 """Seeds and worlds: the simulator's own three times, and three where people differ in other ways, where admissions or
 missed contacts rise, and where the tests of the unwell are lost. Factors from one trust alone would fit that trust."""
+Counted = Mapping[tuple[str, int], tuple[Floats, Floats]]
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
 
 
 @dataclass(frozen=True)
 class SimulatedRisks:
-    """Rows of one outcome and horizon: the model's risk on the logit, its spread, and the futures with the event."""
+    """Rows of one outcome and horizon: the model's risk on the logit, its spread, the futures with the event, and all
+    futures."""
 
     logit: Floats
     spread: Floats
     happened: Floats
+    futures: Floats
 
 
 def observe(people: int, seed: int, world: World, settings: Settings) -> dict[tuple[str, int], SimulatedRisks]:
@@ -67,22 +75,49 @@ def observe(people: int, seed: int, world: World, settings: Settings) -> dict[tu
     fitted = fit(ready.matrix, ready.labels, split.train, split.calibration, horizons, settings.training)
     owner = codes(ready.spine["patient_id"])
     spreads = spread_boosters(fitted, ready.matrix.values, ready.labels, owner, split.train, settings.training)
-    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(split.test))
-    at = np.sort(drawn[np.unique(owner[drawn], return_index=True)[1]])
+    at = one_row_each(owner, split.test, seed)
     spine, values = ready.spine.iloc[at].reset_index(drop=True), ready.matrix.values[at]
-    asked = {TRUE_NAME.get(outcome, outcome): days for outcome, days in horizons.items()}
-    risks = trust.truth.risk(spine, asked, draws=FUTURES, seed=seed)
+    _, counted = count_futures(trust.truth, spine, horizons, seed)
     found = {}
     for outcome, days in horizons.items():
         logit = fitted.calibration[outcome].logit(fitted.margins(values, outcome))
         log_spread = np.asarray(spreads[outcome].predict(stack_horizons(values, days))).reshape(logit.shape)
-        own = risks[risks["outcome"] == TRUE_NAME.get(outcome, outcome)]
         for column, horizon in enumerate(days):
-            true = spine.merge(own[own["horizon"] == horizon], on=["patient_id", "as_of"], how="left")["probability"]
-            here = true.notna().to_numpy()
-            happened = np.round(true.to_numpy(dtype=np.float64)[here] * FUTURES)
-            found[outcome, horizon] = SimulatedRisks(logit[here, column], np.exp(log_spread[here, column]), happened)
+            happened, futures = counted[outcome, horizon]
+            here = futures > 0
+            found[outcome, horizon] = SimulatedRisks(
+                logit[here, column], np.exp(log_spread[here, column]), happened[here], futures[here]
+            )
     return found
+
+
+def one_row_each(owner: npt.NDArray[np.int64], test: Mask, seed: int) -> npt.NDArray[np.int64]:
+    """Positions of one random test row of each person, in order."""
+    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(test))
+    return np.sort(drawn[np.unique(owner[drawn], return_index=True)[1]])
+
+
+def count_futures(
+    truth: Truth, spine: pd.DataFrame, horizons: Mapping[str, Sequence[int]], seed: int
+) -> tuple[Counted, Counted]:
+    """Of each row of ``spine``, by outcome and horizon, the futures with the event and all futures (0 where the person
+    was absent): first of ``FUTURES``, then with ``MORE_FUTURES`` more of rows without an event of some pair."""
+    asked = {TRUE_NAME.get(outcome, outcome): days for outcome, days in horizons.items()}
+
+    def count(risks: pd.DataFrame, outcome: str, horizon: int, futures: int) -> tuple[Floats, Floats]:
+        own = risks[(risks["outcome"] == TRUE_NAME.get(outcome, outcome)) & (risks["horizon"] == horizon)]
+        share = spine.merge(own, on=["patient_id", "as_of"], how="left")["probability"].to_numpy(dtype=np.float64)
+        return np.round(np.nan_to_num(share) * futures), np.where(np.isnan(share), 0.0, futures)
+
+    pairs = [(outcome, horizon) for outcome, days in horizons.items() for horizon in days]
+    risks = truth.risk(spine, asked, draws=FUTURES, seed=seed)
+    first = {pair: count(risks, *pair, FUTURES) for pair in pairs}
+    never = risks.loc[risks["probability"] == 0, ["patient_id", "as_of"]].drop_duplicates().reset_index(drop=True)
+    if never.empty:
+        return first, first
+    again = truth.risk(never, asked, draws=MORE_FUTURES, seed=seed + 1)
+    more = {pair: count(again, *pair, MORE_FUTURES) for pair in pairs}
+    return first, {pair: (first[pair][0] + more[pair][0], first[pair][1] + more[pair][1]) for pair in pairs}
 
 
 def learn(trusts: Sequence[SimulatedRisks], horizon: int) -> RangeFactor:
@@ -107,7 +142,7 @@ def learn(trusts: Sequence[SimulatedRisks], horizon: int) -> RangeFactor:
     found = _likeliest(everybody, start.model_copy(update=slopes), LEVELS)
     shift, hidden = found.offset(everybody.logit)
     width = np.hypot(everybody.spread, hidden)
-    posterior = np.concatenate([distances(one.logit, one.happened, FUTURES) for one in trusts])
+    posterior = np.concatenate([distances(one.logit, one.happened, one.futures) for one in trusts])
     outside = (1 - LEVEL) / 2
     return found.model_copy(
         update={
@@ -137,7 +172,7 @@ def _likeliest(seen: SimulatedRisks, start: RangeFactor, free: tuple[str, ...]) 
         shift, hidden = factor(x).offset(seen.logit)
         width = np.hypot(seen.spread, hidden)
         risk = np.clip(sigmoid((seen.logit + shift)[:, None] + width[:, None] * _NODES), 1e-12, 1 - 1e-12)
-        terms = xlogy(seen.happened[:, None], risk) + xlog1py(FUTURES - seen.happened[:, None], -risk)
+        terms = xlogy(seen.happened[:, None], risk) + xlog1py((seen.futures - seen.happened)[:, None], -risk)
         return -float(logsumexp(terms + np.log(_WEIGHTS / _WEIGHTS.sum()), axis=1).sum())
 
     begin = np.array([getattr(start, name) for name in free])

@@ -4,6 +4,9 @@ Of ``futures`` futures of a row, ``happened`` held the event. A share of few fut
 shares lie in a range would make every range look too narrow. The distribution of the distance on the logit is
 therefore estimated first (nonparametric maximum likelihood by EM, Laird 1978), in bands of rows of similar risk; the
 chance that a row's true risk lies in its range is then read from the row's posterior.
+
+How far a risk lies below one event in all its futures is not known: the mass there stays where it began, spread evenly
+over the grid, and too much of it lies below a range. Rows without an event need more futures than others.
 """
 
 from __future__ import annotations
@@ -20,17 +23,18 @@ BANDS = 4
 _ROUNDS = 150
 
 
-def distances(logit: Floats, happened: Floats, futures: int, weight: Floats | None = None) -> Floats:
+def distances(logit: Floats, happened: Floats, futures: Floats | int, weight: Floats | None = None) -> Floats:
     """Posterior of each row's distance (true logit less estimated) over ``GRID``, shape (rows, len(GRID)).
 
-    ``logit`` is the estimate, ``weight`` how many rows each stands for.
+    ``logit`` is the estimate, ``futures`` how many each row had, ``weight`` how many rows each stands for.
     """
+    futures = np.broadcast_to(futures, logit.shape)
     weight = np.ones(len(logit)) if weight is None else weight
     found = np.empty((len(logit), len(GRID)))
     for rows in np.array_split(np.argsort(logit, kind="stable"), min(BANDS, max(1, len(logit) // 50))):
         risk = np.clip(sigmoid(logit[rows, None] + GRID), 1e-12, 1 - 1e-12)
-        count = happened[rows, None]
-        log_likelihood = xlogy(count, risk) + xlog1py(futures - count, -risk)
+        count, other = happened[rows, None], (futures - happened)[rows, None]
+        log_likelihood = xlogy(count, risk) + xlog1py(other, -risk)
         likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
         density = np.full(len(GRID), 1 / len(GRID))
         for _ in range(_ROUNDS):

@@ -42,3 +42,17 @@ def test_a_row_that_stands_for_many_counts_as_many():
     plain = below(distances(logit, happened, 200), lower)
     heavier = below(distances(logit, happened, 200, weight), lower)
     assert np.average(heavier, weights=weight) > plain.mean() + 0.1
+
+
+def test_at_low_risks_few_futures_find_too_few_in_the_range_and_more_of_rows_without_an_event_mend_that():
+    """Nobody sees from 80 futures how far a risk of one in a thousand lies below one in eighty."""
+    rng = np.random.default_rng(5)
+    logit = rng.normal(-5.2, 0.8, 1500)
+    true = 1 / (1 + np.exp(-(logit + 1.1 * rng.normal(size=1500))))
+    happened = rng.binomial(80, true).astype(float)
+    more = np.where(happened == 0, 4000, 0)
+    lower = np.full(1500, -1.645 * 1.1)
+    few = below(distances(logit, happened, 80), lower).mean()
+    enough = below(distances(logit, happened + rng.binomial(more, true), 80 + more), lower).mean()
+    assert few > 0.09
+    assert enough == pytest.approx(0.05, abs=0.015)

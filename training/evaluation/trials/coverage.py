@@ -27,19 +27,19 @@ def figures(
     ends: tuple[Floats, Floats],
     true: Floats,
     weight: Floats,
-    futures: int,
+    futures: Floats | int,
     draws: Draws,
     unseen: Mask,
     groups: Sequence[Partition],
 ) -> dict[str, Any] | None:
     """Coverage and width at one outcome and horizon. Every array has one entry for each sampled row; ``true`` is the
-    share of ``futures`` with the event, NaN if the person was absent."""
+    share of the row's ``futures`` with the event, NaN if the person was absent."""
     here = ~np.isnan(true)
     if here.sum() < FEWEST_PEOPLE:
         return None
     risk, true, weight, unseen = risk[here], true[here], weight[here], unseen[here]
     low, high = ends[0][here], ends[1][here]
-    logit = _logit(risk)
+    logit, futures = _logit(risk), np.broadcast_to(futures, here.shape)[here]
     posterior = distances(logit, np.round(true * futures), futures, weight)
     inside = below(posterior, _logit(high) - logit) - below(posterior, _logit(low) - logit)
     draws = draws.where(here)
