@@ -1,4 +1,5 @@
-"""``upstream features build`` as a person runs it: a spine or one day, either engine, started again after a kill."""
+"""``upstream features build`` as a person runs it: a spine or one day, either engine, started again after a kill. What
+is killed, its successor and Spark are processes."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ import pytest
 
 from features import Records, build
 from features.sharded import spark
+from tests.conftest import ROOT
+from tests.conftest import command as in_process
 from training.simulator import simulate
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +36,19 @@ def trust(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(trust: Path, *words: str) -> list[str]:
-    return [sys.executable, str(ROOT / "upstream.py"), "features", "build", "--store", str(trust / "store"), *words]
+    return ["features", "build", "--store", str(trust / "store"), *words]
 
 
 def run(trust: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(trust, *words), capture_output=True, text=True, timeout=200, check=False)
+    return in_process(*command(trust, *words), ok=False)
+
+
+def process_of(trust: Path, *words: str) -> list[str]:
+    return [sys.executable, str(ROOT / "upstream.py"), *command(trust, *words)]
+
+
+def run_apart(trust: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(process_of(trust, *words), capture_output=True, text=True, timeout=200, check=False)
 
 
 def parts(out: Path) -> dict[str, bytes]:
@@ -68,13 +77,13 @@ def test_the_parts_hold_what_build_gives(trust: Path, whole: Path):
 def test_a_killed_build_resumes_to_the_same_bytes(trust: Path, whole: Path):
     out = trust / "killed"
     words = ("--spine", str(trust / "spine.csv"), "--out", str(out), "--shards", "6", "--json")
-    process = subprocess.Popen(command(trust, *words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(process_of(trust, *words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not list(out.glob("part-*.parquet")):
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     there = len(parts(out))
-    done = run(trust, *words)
+    done = run_apart(trust, *words)
     assert done.returncode == 0, done.stderr
     assert there >= 1 and (there == 6 or json.loads(done.stdout)["built_now"] == 6 - there)
     assert parts(out) == parts(whole)
@@ -103,7 +112,7 @@ def test_what_cannot_be_built_says_what_to_do(trust: Path, words: tuple[str, ...
 @pytest.mark.skipif(bool(spark.why_absent()), reason=spark.why_absent() or "here")
 def test_on_spark_the_same_bytes(trust: Path, whole: Path):
     out = trust / "spark"
-    done = run(
+    done = run_apart(
         trust, "--spine", str(trust / "spine.csv"), "--out", str(out), "--shards", "6", "--engine", "spark", "--json"
     )
     assert done.returncode == 0, done.stderr
