@@ -48,6 +48,10 @@ SECONDS_TO_START = 120
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# What tests start in Java (Spark, the HTML checker, generators of clients) ends long before its second compiler and its
+# parallel collector have earned their own time back.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 # Nearly eight thousand tests and what they import are alive until the end: walking over them all again for every few
 # hundred new objects was a quarter of the time of collecting them.
 gc.set_threshold(50_000, 20, 50)

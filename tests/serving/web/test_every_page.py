@@ -203,7 +203,7 @@ def test_every_page_is_valid_html(pages, tmp_path):
     wrong_page = "<!DOCTYPE html><html lang=en><title>wrong</title><p><table><tr><td>1</table></p>"
     (tmp_path / f"{len(pages):02d}.html").write_text(wrong_page, encoding="utf-8")
     done = subprocess.run(
-        ["java", "-jar", str(VNU), "--format", "json", "--stdout", str(tmp_path)],
+        ["java", "-Xss4m", "-jar", str(VNU), "--format", "json", "--stdout", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
