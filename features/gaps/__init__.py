@@ -128,7 +128,7 @@ def people_with_gaps(
     with no_collecting() if len(places) > SHARD else nullcontext():
         for person in people(records, places, as_of):
             rules = () if dead[person.place] else PLAN.of(person)
-            gaps = one_line_each([mark_assumed_days(person, gap) for rule in rules for gap in rule(person)])
+            gaps = one_line_each(mark_assumed_days(person, [gap for rule in rules for gap in rule(person)]))
             gaps.sort(key=gap_order)
             yield person, gaps
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from features.gaps.gap import Evidence, Gap
 from features.gaps.person_view import PersonAsKnown
 from features.medicines import supply_days
@@ -27,12 +25,17 @@ COUNT_DAYS = frozenset(
 """Codes that count days of supply. The value of such a gap is marked too, not only its rows."""
 
 
-def mark_assumed_days(person: PersonAsKnown, gap: Gap) -> Gap:
+def mark_assumed_days(person: PersonAsKnown, gaps: list[Gap]) -> list[Gap]:
+    """``gaps`` of a person, each marked where it depends on an assumed length (:func:`_with_marks`)."""
+    if person.place not in person.shared.with_assumed_days:
+        return gaps
+    return [_with_marks(person, gap) for gap in gaps]
+
+
+def _with_marks(person: PersonAsKnown, gap: Gap) -> Gap:
     """``gap`` with a mark on each source supply without a recorded length. The value is marked too if the gap counts
     days and the same medicine has such a supply in the last 200 days.
     """
-    if person.place not in person.shared.with_assumed_days:
-        return gap
     rows = [one for one in gap.evidence if one.table == "supplies"]
     if not rows:
         return gap
@@ -57,7 +60,7 @@ def mark_assumed_days(person: PersonAsKnown, gap: Gap) -> Gap:
         and known[row] < person.as_of
     ]
     words = list(dict.fromkeys(told(row) for row in resting)) if gap.code.code in COUNT_DAYS else []
-    return replace(gap, evidence=evidence, value="; ".join((gap.value, *words)))
+    return gap._replace(evidence=evidence, value="; ".join((gap.value, *words)))
 
 
 def _marked(one: Evidence, words: str) -> Evidence:

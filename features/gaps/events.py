@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, KeysView, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -111,6 +112,15 @@ class ResultsByTest(Mapping[str, list[Reading]]):
             return None
         place, (day, value, row) = bounds[1] - 1, self._columns
         return Reading(day[place], value[place], row[place])
+
+    def last_on(self, test: str, on: int) -> Reading | None:
+        """The last result of a test on a day."""
+        bounds = self._bounds.get(test)
+        if bounds is None:
+            return None
+        day, value, row = self._columns
+        place = bisect_right(day, on, bounds[0], bounds[1]) - 1
+        return Reading(on, value[place], row[place]) if place >= bounds[0] and day[place] == on else None
 
     def newest_value(self, test: str) -> float:
         """The number of :meth:`newest`; NaN where there is none."""

@@ -7,7 +7,6 @@ Nothing found is lost, and nothing is shown twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from features.gaps.gap import SEVERITIES, Gap
@@ -78,19 +77,17 @@ def one_line_each(gaps: Sequence[Gap]) -> list[Gap]:
         return list(gaps)
     by_code = {gap.code.code: gap for gap in gaps}
     went: dict[str, str] = {}
-    for fold in FOLDS:
-        target = went.get(fold.into, fold.into)
-        gap, into = by_code.get(fold.code), by_code.get(target)
-        if gap is not None and into is not None and fold.when(gap):
-            by_code[target] = _joined(into, gap)
-            del by_code[fold.code]
-            went[fold.code] = target
+    for code, into, when, _ in FOLDS:
+        if code in by_code:
+            target = went.get(into, into)
+            if target in by_code and when(by_code[code]):
+                by_code[target] = _joined(by_code[target], by_code.pop(code))
+                went[code] = target
     return list(by_code.values())
 
 
 def _joined(into: Gap, gap: Gap) -> Gap:
-    return replace(
-        into,
+    return into._replace(
         severity=min(into.severity, gap.severity, key=SEVERITIES.index),
         value=f"{into.value}; {gap.value}",
         source="; ".join(dict.fromkeys((*into.source.split("; "), *gap.source.split("; ")))),

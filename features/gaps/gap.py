@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -72,8 +72,7 @@ class Finding(NamedTuple):
     folds: bool = False
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """One gap of one person. ``verified`` is False if any fact behind it is still to be checked (docs/clinical.md
     section 7). ``could_not_check`` names what its rule could not check."""
 
@@ -84,7 +83,7 @@ class Gap:
     verified: bool
     due: int = NO_DAY
     overdue: int | None = None
-    evidence: tuple[Evidence, ...] = field(default=())
+    evidence: tuple[Evidence, ...] = ()
     action: str = ""
     title: str = ""
     safety: bool = False

@@ -69,6 +69,19 @@ class ResultSegments(NamedTuple):
     least: npt.NDArray[np.float64]
 
 
+class DueColumns(NamedTuple):
+    """Checks whose due day has come: whose, which (position in ``due_dates.items()``), the protocol that asks, the due
+    day, the day from which its days count, whether the days of grace are over; and the same as values."""
+
+    who: Rows
+    item: Rows
+    protocol: npt.NDArray[np.int16]
+    day: npt.NDArray[np.int32]
+    start: npt.NDArray[np.int32]
+    past_grace: Bools
+    made: list[Due]
+
+
 class Shard:
     """People at ``places`` in the records, as known at 00:00 of the day number ``as_of``; ``part`` is where they stand
     in ``scheduled``."""
@@ -142,7 +155,7 @@ class Shard:
             ((kind < 0) | (kind == _ADMINISTERED)).tolist(),
             columns["dose_mg"][rows].tolist(),
         )
-        return _cut(made, np.searchsorted(who, np.arange(len(self) + 1)).tolist())
+        return cut(made, np.searchsorted(who, np.arange(len(self) + 1)).tolist())
 
     # results
 
@@ -360,32 +373,46 @@ class Shard:
     # scheduled checks
 
     @kept
-    def _due(self) -> tuple[list[list[Due]], list[list[Due]]]:
-        """For each person the checks whose due day has come, and those that are past their grace."""
+    def due_columns(self) -> DueColumns:
+        """The checks whose due day has come, in order of person, then of item."""
         dues, items = self.dues, due_dates.items()
         who, places = np.nonzero((dues.protocol >= 0) & (dues.day <= self.as_of))
-        protocol, day = dues.protocol[who, places], dues.day[who, places]
+        protocol, day, start = dues.protocol[who, places], dues.day[who, places], dues.start[who, places]
         made = tuples(
             Due,
             [items[place] for place in places.tolist()],
             protocol.tolist(),
             day.tolist(),
             dues.last[who, places].tolist(),
-            dues.start[who, places].tolist(),
+            start.tolist(),
         )
-        bounds = np.searchsorted(who, np.arange(len(self) + 1)).tolist()
         past = day.astype(np.int64) + due_dates.grace_days()[protocol] < self.as_of
-        late = [made[place] for place in np.flatnonzero(past).tolist()]
-        return _cut(made, bounds), _cut(late, np.concatenate(([0], np.cumsum(past)))[bounds].tolist())
+        return DueColumns(who, places, protocol, day, start, past, made)
+
+    @kept
+    def _due(self) -> list[list[Due]]:
+        columns = self.due_columns
+        return cut(columns.made, np.searchsorted(columns.who, np.arange(len(self) + 1)).tolist())
+
+    @kept
+    def _late(self) -> list[list[Due]]:
+        columns = self.due_columns
+        return self.by_person(columns, np.flatnonzero(columns.past_grace))
+
+    def by_person(self, columns: DueColumns, some: Rows) -> list[list[Due]]:
+        """The checks at some places of their columns, which are in order of person, as a list for each person."""
+        bounds = np.searchsorted(columns.who[some], np.arange(len(self) + 1)).tolist()
+        return cut([columns.made[place] for place in some.tolist()], bounds)
 
     def due_of(self, who: int) -> list[Due]:
-        return self._due[0][who]
+        return self._due[who]
 
     def late_of(self, who: int) -> list[Due]:
-        return self._due[1][who]
+        return self._late[who]
 
 
-def _cut(made: list[T], bounds: list[int]) -> list[list[T]]:
+def cut(made: list[T], bounds: list[int]) -> list[list[T]]:
+    """The parts of a list between each two bounds."""
     return [made[low:high] for low, high in pairwise(bounds)]
 
 

@@ -291,9 +291,8 @@ def _allergy_not_confirmed(shard: Shard) -> Bools:
 
 
 def _past_grace(shard: Shard) -> Bools:
-    dues = shard.dues
-    past = np.less(dues.day.astype(np.int64) + due_dates.grace_days()[dues.protocol], shard.as_of)
-    return np.asarray(((dues.protocol >= 0) & past).any(axis=1), bool)
+    checks = shard.due_columns
+    return shard.any_of(checks.who[checks.past_grace])
 
 
 def _smoking_lately(shard: Shard) -> Bools:

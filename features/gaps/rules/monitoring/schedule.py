@@ -12,10 +12,14 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import NOT_RECORDED, YEAR, Due, PersonAsKnown, meeting, scope_names
+from features.gaps.shard import Bools, Shard
 from features.monitoring.applicability import UNCONDITIONAL
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
@@ -70,12 +74,12 @@ REVIEW_DAYS = 84
 
 def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
     """The latest result that meets the schedule of ``due``; without one, the supply that started the course."""
-    last = person.last_met(due.item.test)
+    last = None
     if due.last != NO_DAY:  # the result that set the due date, if a later one does not meet the schedule
-        met = [row for name in meeting(due.item.test) for row in person.results.get(name, ()) if row[0] == due.last]
-        last = met[-1] if met else last
-    elif (due.item.scope, due.item.test) == CLOZAPINE_COUNT:
-        last = None
+        met = (person.results.last_on(test, due.last) for test in reversed(meeting(due.item.test)))
+        last = next(filter(None, met), None)
+    if last is None and (due.last != NO_DAY or (due.item.scope, due.item.test) != CLOZAPINE_COUNT):
+        last = person.last_met(due.item.test)
     if last:
         return (Evidence("results", last.row, last.day, f"last {TESTS[due.item.test].label}"),)
     names = scope_names(due.item.scope)
@@ -115,45 +119,53 @@ FIRST_WEEKS_DAYS = 126
 """Checks for myocarditis apply only in the first weeks of clozapine."""
 
 
-def _lapsed(due: Due, as_of: int) -> bool:
-    """A single check at a start long ago: a result today would no longer be that check."""
-    late = as_of - due.day
-    if late <= FIRST_WEEKS_DAYS or not _POINT_CHECK[due.protocol]:
-        return False
-    return late > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR) and not _scheduled_again(due.item.rows)
+def _lapses_after(row: Protocol) -> float:
+    """Days after its due day from which a single check lapses: a result today would no longer be that check."""
+    again = any(
+        (other.scope, other.test) == (row.scope, row.test) and other.interval_days is not None and other.to_day is None
+        for other in PROTOCOLS
+    )
+    if row.interval_days is not None or again:
+        return np.inf
+    return FIRST_WEEKS_DAYS if row.test in _FIRST_WEEKS else YEAR
 
 
-def _scheduled_again(rows: tuple[Protocol, ...]) -> bool:
-    return any(row.interval_days is not None and row.to_day is None for row in rows)
-
-
-_OWN_CODE = tuple(row.test in _OWN_TESTS or (row.scope, row.test) in _OWN_CODES for row in PROTOCOLS)
+_LAPSES_AFTER = np.array([_lapses_after(row) for row in PROTOCOLS])
+_OWN_CODE = np.array([row.test in _OWN_TESTS or (row.scope, row.test) in _OWN_CODES for row in PROTOCOLS])
 """Whether the check of each protocol has a code of its own."""
+_CLINICAL_REVIEW = np.array([row.test == "clinical_review" for row in PROTOCOLS])
 
 
-def _seen_instead(person: PersonAsKnown, due: Due) -> bool:
-    """A clinical review is held at a contact and seldom recorded as a test."""
-    if due.item.test != "clinical_review":
-        return False
-    seen = person.last_seen
-    return seen is not None and seen.day >= due.day - REVIEW_DAYS
+class _LateChecks(NamedTuple):
+    """For each person of a shard the late checks of MONITORING_NEVER_DONE (``general``) and of MONITORING_OVERDUE
+    (``asked``), in order of due day."""
+
+    general: list[list[Due]]
+    asked: list[list[Due]]
 
 
-def _past(person: PersonAsKnown, late: list[Due]) -> list[Due]:
-    """The late checks without those that have a code of their own or are no longer due."""
-    t = person.as_of
-    return [
-        due for due in late if not _OWN_CODE[due.protocol] and not _lapsed(due, t) and not _seen_instead(person, due)
-    ]
+def _late_checks(shard: Shard) -> _LateChecks:
+    """The checks past their grace, without those that have a code of their own or are no longer due."""
+    found: _LateChecks | None = shard.kept.get(_late_checks)
+    if found is None:
+        checks, protocol = shard.due_columns, shard.due_columns.protocol
+        stand = checks.past_grace & ~_OWN_CODE[protocol] & (shard.as_of - checks.day <= _LAPSES_AFTER[protocol])
+        review = np.flatnonzero(stand & _CLINICAL_REVIEW[protocol])
+        if len(review):  # it is held at a contact and seldom recorded as a test
+            stand[review] = shard.last_seen_on[checks.who[review]] < checks.day[review] - REVIEW_DAYS
+        order = np.lexsort((checks.day, checks.who))
+        asked = _of_a_medicine(protocol, checks.start, shard.as_of)
+        parts = (order[(stand & ~asked)[order]], order[(stand & asked)[order]])
+        found = shard.kept[_late_checks] = _LateChecks(*(shard.by_person(checks, part) for part in parts))
+    return found
 
 
-def _of_a_medicine(due: Due, as_of: int) -> bool:
-    """True if a check belongs to MONITORING_OVERDUE: one medicine requires it, or it is the weekly weight of a
+def _of_a_medicine(protocol: npt.NDArray[np.int16], start: npt.NDArray[np.int32], as_of: int) -> Bools:
+    """Whether each check belongs to MONITORING_OVERDUE: one medicine requires it, or it is the weekly weight of a
     start.
     """
-    if _WEEKLY_WEIGHT[due.protocol]:
-        return as_of - due.start <= EARLY_DAYS
-    return _BY_A_MEDICINE[due.protocol]
+    early = as_of - start.astype(np.int64) <= EARLY_DAYS
+    return np.where(_WEEKLY_WEIGHT[protocol], early, _BY_A_MEDICINE[protocol])
 
 
 def _asked_by_a_medicine(row: Protocol) -> bool:
@@ -168,9 +180,9 @@ def _asked_by_a_medicine(row: Protocol) -> bool:
     return row.scope != "clozapine" and row.test not in _SOFT
 
 
-_BY_A_MEDICINE = tuple(map(_asked_by_a_medicine, PROTOCOLS))
-_WEEKLY_WEIGHT = tuple(
-    row.test == "weight_bmi" and row.scope in _GENERAL_SCOPES and row.phase == "initiation" for row in PROTOCOLS
+_BY_A_MEDICINE = np.array([_asked_by_a_medicine(row) for row in PROTOCOLS])
+_WEEKLY_WEIGHT = np.array(
+    [row.test == "weight_bmi" and row.scope in _GENERAL_SCOPES and row.phase == "initiation" for row in PROTOCOLS]
 )
 
 
@@ -253,22 +265,15 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     because one visit can do both. So is a required check that the annual check asks for as well. Once either has
     missed a whole interval more after it was done, it is overdue monitoring of that medicine (:func:`_own_line`).
     """
-    t = person.as_of
-    late = person.late
-    general: list[Due] = []
-    asked: list[_Asked] = []
-    for due in _past(person, late):
-        if _of_a_medicine(due, t):
-            asked.append(_asked(due, t))
-        else:
-            general.append(due)
+    t, late = person.as_of, _late_checks(person.shard)
+    general, asked = late.general[person.who], [_asked(due, t) for due in late.asked[person.who]]
     alone = _worth_a_line(general, t)
     if alone:
         both = {due.item.test for due in general}
         own = {one.due.item.test for one in asked if _own_line(one, one.due.item.test in both)}
         severe = any(one.severity != "low" for one in asked)  # the same wherever it is shown
         dues = _earliest([*general, *(one.due for one in asked if one.due.item.test not in own)])
-        yield from annual_check(person, alone, dues, severe, len({due.item.test for due in late}))
+        yield from annual_check(person, alone, dues, severe, len({due.item.test for due in person.late}))
         asked = [one for one in asked if one.due.item.test in own]
     if asked:
         yield from of_medicines(person, asked)
@@ -278,13 +283,13 @@ def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
     """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
 
     Each check is named once, with the medicine that asked for it first and the last result, as severely as any
-    medicine asks for it (:func:`_severity`). Low ones that have not missed a whole interval more wait for the medicines
+    medicine asks for it (:func:`_asked`). Low ones that have not missed a whole interval more wait for the medicines
     review where that is overdue.
     """
     t = person.as_of
     found, names = [], []
     by_test: dict[str, list[_Asked]] = {}
-    for one in sorted(asked, key=lambda one: one.due.day):
+    for one in asked:
         by_test.setdefault(one.due.item.test, []).append(one)
     for same in by_test.values():
         due, severity = same[0].due, min((one.severity for one in same), key=SEVERITIES.index)
@@ -307,7 +312,7 @@ def annual_check(person: PersonAsKnown, alone: list[Due], dues: list[Due], sever
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 
-    ``alone`` are the parts that are worth a line, ``dues`` all that are named in it: checks that a medicine requires
+    ``alone`` are the parts that are worth a line, ``dues`` all that are named in it, both in order of due day: checks that a medicine requires
     are in MONITORING_OVERDUE, those that it recommends are named here. ``severe``: one of them is not low. [D]: what is
     done along with a review (waist, movement, a side-effect scale) is named here, and by itself only once it is a year
     past its due day. Medium where the protocol of one of them says required or an ECG is overdue, else low. The value
@@ -316,10 +321,10 @@ def annual_check(person: PersonAsKnown, alone: list[Due], dues: list[Due], sever
     t = person.as_of
     needed = severe or any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
-    dues = sorted(dues, key=lambda due: (_PLACE_IN_LINE[due.protocol], due.day))
-    first = min(alone, key=lambda due: (_POINT_CHECK[due.protocol], due.day))
-    value = f"{'; '.join(due_value(person, due) for due in dues)}; {count} scheduled checks past due in all"
-    known = tuple(citations.protocol(due.protocol) for due in dues)
+    dues = sorted(dues, key=lambda due: _PLACE_IN_LINE[due.protocol])
+    first = min(alone, key=lambda due: _POINT_CHECK[due.protocol])
+    value = f"{'; '.join([due_value(person, due) for due in dues])}; {count} scheduled checks past due in all"
+    known = tuple([citations.protocol(due.protocol) for due in dues])
     yield from gap_of(
         CODES["MONITORING_NEVER_DONE"],
         [Finding(severity, value, known, due_evidence(person, first), first.day, t - first.day)],
