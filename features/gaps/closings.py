@@ -88,7 +88,7 @@ def _clozapine(person: PersonAsKnown) -> Iterator[Closing]:
 
 
 def _review(person: PersonAsKnown) -> Iterator[Closing]:
-    held = [c for c in person.contacts if c.attended and c.kind == "medicines_review"]
+    held = [c for c in person.reviews if c.kind == "medicines_review"]
     if len(held) > 1 and held[-1].day >= person.as_of - CLOSED_DAYS and held[-1].day - held[-2].day > YEAR:
         evidence = Evidence("contacts", held[-1].row, held[-1].day, "medicines review")
         yield Closing("MEDICINES_REVIEW_OVERDUE", "medicines review", evidence, held[-1].day - held[-2].day - YEAR)

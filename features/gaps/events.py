@@ -46,22 +46,25 @@ class ResultColumns(NamedTuple):
     row: list[int]
 
 
+ResultBounds = tuple[int, int, int, float]
+"""Of the results of one person and test: their first place, the place after their last, the place of the latest that
+holds a number (-1 if none does), and the least number (NaN if there is none)."""
+
+
 class ResultsByTest(Mapping[str, list[Reading]]):
     """Every result of one person, by test. A list is made when a rule first reads it: most tests
     of most people are read by none, or for their latest value alone."""
 
     __slots__ = ("_bounds", "_columns", "_made")
 
-    def __init__(self, columns: ResultColumns, bounds: dict[str, tuple[int, int, int]]) -> None:
-        """``bounds`` of each test: its first place, the place after its last, and the place of the latest result that
-        holds a number (-1 if none does)."""
+    def __init__(self, columns: ResultColumns, bounds: dict[str, ResultBounds]) -> None:
         self._columns, self._bounds = columns, bounds
         self._made: dict[str, list[Reading]] = {}
 
     def __getitem__(self, test: str) -> list[Reading]:
         made = self._made.get(test)
         if made is None:
-            low, high, _ = self._bounds[test]
+            low, high, _, _ = self._bounds[test]
             day, value, row = self._columns
             made = self._made[test] = list(map(Reading, day[low:high], value[low:high], row[low:high]))
         return made
@@ -104,6 +107,11 @@ class ResultsByTest(Mapping[str, list[Reading]]):
         """The numbers of all results of a test, in order of day."""
         bounds = self._bounds.get(test)
         return [] if bounds is None else [one for one in self._columns.value[bounds[0] : bounds[1]] if one == one]
+
+    def least(self, test: str) -> float:
+        """The least number of a test; NaN where there is none."""
+        bounds = self._bounds.get(test)
+        return NAN if bounds is None else bounds[3]
 
     def last(self, test: str) -> Reading | None:
         """The latest result of a test, with or without a number."""

@@ -24,7 +24,7 @@ from features.gaps.events import (
 )
 from features.gaps.gap import NOT_REPEATED, Evidence, Finding, iso
 from features.gaps.shard import Shard
-from features.gaps.shared import REVIEW_KINDS, Shared
+from features.gaps.shared import Shared
 from features.kept import kept
 from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines import regimen, supply_days
@@ -33,12 +33,11 @@ from features.monitoring import due_dates
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.records.unread import UnreadValue
-from features.reference import MEDICINES, Medicine
+from features.reference import Medicine
 from features.reference.diagnoses import in_group
 from features.reference.ethnicities import LOWER_BODY_MASS, in_ethnicity_group
 
 NOT_RECORDED = "not recorded"
-_PLACES = {name: place for place, name in enumerate(MEDICINES)}
 _PRESCRIBED = TABLES["supplies"].column("kind").values.index("prescribed")
 
 
@@ -83,6 +82,11 @@ class PersonAsKnown:
     def contacts(self) -> list[Contact]:
         """Contacts of the last year, and older reviews. An outcome that was not known yet is read as planned."""
         return self.shard.contacts_of(self.who)
+
+    @kept
+    def reviews(self) -> list[Contact]:
+        """Medicines and care reviews that were attended, however long ago."""
+        return self.shard.reviews[self.who]
 
     @kept
     def seen(self) -> list[int]:
@@ -132,20 +136,16 @@ class PersonAsKnown:
     def supplies_of(self, name: str, within: int) -> list[Supply]:
         """Supplies of one medicine in the last ``within`` days, in order of day: those dispensed (or of no recorded
         kind), or those prescribed where none was dispensed."""
-        prepared, t = self.shared.taking, self.as_of
-        first, (days, known, kinds, medicines) = self._slices(
-            "supplies", ("supplied_on", "known_on", "kind", "medicine")
-        )
-        part, place = slice(first, first + len(days)), _PLACES[name]
-        until, lengths = prepared.until[part].tolist(), prepared.length[part].tolist()
-        sides = prepared.prescriber[part].tolist()
-        rows = [
-            (Supply(day, lengths[i], first + i, sides[i]), kinds[i] == _PRESCRIBED)
-            for i, day in enumerate(days)
-            if t - within <= day < t and known[i] < t <= until[i] and medicines[i] == place
-        ]
-        dispensed = [row for row, prescribed in rows if not prescribed]
-        return dispensed or [row for row, _ in rows]
+        parts = [course.supplies for course in self.courses if course.medicine.name == name]
+        if not parts:
+            return []
+        taking, rows = self.shared.taking, parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
+        rows = rows[taking.day[rows] >= self.as_of - within]
+        prescribed = self.shared.records.columns("supplies")["kind"][rows] == _PRESCRIBED
+        if not prescribed.all():
+            rows = rows[~prescribed]
+        columns = (taking.day[rows], taking.length[rows], rows, taking.prescriber[rows])
+        return list(map(Supply, *(column.tolist() for column in columns)))
 
     @kept
     def injections(self) -> list[Injection]:
@@ -179,7 +179,7 @@ class PersonAsKnown:
 
     def reviewed_since(self, day: int) -> bool:
         """Whether a medicines or care review was attended on or after a day."""
-        return any(c.attended and c.kind in REVIEW_KINDS and c.day >= day for c in self.contacts)
+        return bool(self.reviews) and self.reviews[-1].day >= day
 
     def label(self, row: int) -> str:
         """The label of a row of ``conditions``; empty where it has none."""

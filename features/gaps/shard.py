@@ -19,6 +19,7 @@ from features.gaps.events import (
     Contact,
     Due,
     Injection,
+    ResultBounds,
     ResultColumns,
     ResultsByTest,
     Stay,
@@ -160,7 +161,7 @@ class Shard:
     # results
 
     @kept
-    def _results(self) -> tuple[ResultColumns, ResultSegments, list[str], list[tuple[int, int, int]], list[int]]:
+    def _results(self) -> tuple[ResultColumns, ResultSegments, list[str], list[ResultBounds], list[int]]:
         """Results in order of person, test, day; their segments; the test and the bounds of each segment, and where
         those of each person begin."""
         words = self.shared.tests
@@ -187,7 +188,7 @@ class Shard:
             read,
             ResultSegments(who, test, latest, least),
             [words[name] for name in test.tolist()],
-            list(zip(starts.tolist(), ends.tolist(), newest.tolist(), strict=True)),
+            list(zip(starts.tolist(), ends.tolist(), newest.tolist(), least.tolist(), strict=True)),
             np.searchsorted(who, np.arange(len(self) + 1)).tolist(),
         )
 
@@ -273,6 +274,19 @@ class Shard:
         read, bounds = self._contacts
         part = slice(bounds[who], bounds[who + 1])
         return tuples(Contact, *(column[part] for column in read))
+
+    @kept
+    def reviews(self) -> list[list[Contact]]:
+        """Attended medicines and care reviews of each person."""
+        visible, attended = self._contact_rows, self._contact_columns[1]
+        kind, day = (self.shared.records.columns("contacts")[name][visible.rows] for name in ("kind", "contact_on"))
+        held = np.flatnonzero(attended & self.shared.is_review[kind])
+        words = self.shared.contact_kinds
+        made = [
+            Contact(on, row, words[code], True, False, "attended")
+            for on, row, code in zip(day[held].tolist(), visible.rows[held].tolist(), kind[held].tolist(), strict=True)
+        ]
+        return cut(made, np.searchsorted(visible.who[held], np.arange(len(self) + 1)).tolist())
 
     def contact_since(self, day: int, kinds: Iterable[str]) -> Bools:
         """Which people have a contact of some kinds since a day."""

@@ -26,25 +26,33 @@ KEPT_DAYS = 200
 _Rows = npt.NDArray[np.int64]
 
 
-def _counted(flags: Any) -> list[int]:
-    """How many flags are set before each place."""
-    found: list[int] = np.concatenate(([0], np.cumsum(flags))).tolist()
-    return found
+class _OfEach(NamedTuple):
+    """Some values of the courses of many people, one course after the other, and where those of each course begin."""
+
+    values: list[Any]
+    bounds: list[int]
+
+    @classmethod
+    def where(cls, some: npt.NDArray[np.bool_], bounds: _Rows, *columns: npt.NDArray[Any]) -> _OfEach:
+        """Tuples of the columns at some supplies; the supplies of each course begin at ``bounds``."""
+        values = list(zip(*(column[some].tolist() for column in columns), strict=True))
+        return cls(values, np.concatenate(([0], np.cumsum(some)))[bounds].tolist())
+
+    def of(self, course: int) -> list[Any]:
+        return self.values[self.bounds[course] : self.bounds[course + 1]]
 
 
 class _SupplyRows:
-    """What each visible supply of some people did to its course, in order of course, then of day."""
+    """What the visible supplies of some people did to their courses."""
 
-    def __init__(self, as_of: int, day: Any, dose: Any, prescriber: Any, span: Any, past: Any, side: Any, new: Any):
-        lately = span[:, 1] > as_of - KEPT_DAYS
-        self.spans = list(zip(span[lately, 0].tolist(), span[lately, 1].tolist(), strict=True))
-        self.lately = _counted(lately)
-        ended, changed = past[:, 1] != NO_DAY, side >= 0
-        self.past = list(zip(past[ended, 0].tolist(), past[ended, 1].tolist(), strict=True))
-        self.doses = list(zip(day[new].tolist(), dose[new].tolist(), strict=True))
-        parts = (day[changed], side[changed], prescriber[changed])
-        self.sides = list(zip(*(part.tolist() for part in parts), strict=True))
-        self.ended, self.new, self.changed = (_counted(one) for one in (ended, new, changed))
+    def __init__(self, columns: CourseColumns) -> None:
+        rows, taking, span, past = columns.supplies, columns.taking, columns.span, columns.past
+        day, bounds = taking.day[rows], np.searchsorted(columns.course, np.arange(len(columns.numbers) + 1))
+        self.rows, self.bounds = rows, bounds.tolist()
+        self.spans = _OfEach.where(span[:, 1] > columns.as_of - KEPT_DAYS, bounds, span[:, 0], span[:, 1])
+        self.past = _OfEach.where(past[:, 1] != NO_DAY, bounds, past[:, 0], past[:, 1])
+        self.doses = _OfEach.where(columns.new, bounds, day, taking.dose_mg_a_day[rows])
+        self.sides = _OfEach.where(columns.side >= 0, bounds, day, columns.side, taking.prescriber[rows])
 
 
 class Course:
@@ -56,7 +64,7 @@ class Course:
     GP. The lists are made when a rule first reads them.
     """
 
-    def __init__(self, medicine: Medicine, numbers: Sequence[int], dose: float, rows: _SupplyRows, low: int, high: int):
+    def __init__(self, medicine: Medicine, numbers: Sequence[int], dose: float, rows: _SupplyRows, place: int) -> None:
         self.medicine = medicine
         self.injection = medicine.is_long_acting_injection
         (
@@ -77,7 +85,7 @@ class Course:
         self.required = required == 1
         self.dose = dose if dose == dose and dose_day >= self.start else None
         """The latest known dose of this course, in mg a day."""
-        self._rows, self._part = rows, slice(low, high)
+        self._rows, self._place = rows, place
 
     def current(self, as_of: int) -> bool:
         """Whether the course is current: while its supply lasts and for 28 days after."""
@@ -85,23 +93,25 @@ class Course:
 
     @kept
     def spans(self) -> list[tuple[int, int]]:
-        rows, part = self._rows, self._part
-        return rows.spans[rows.lately[part.start] : rows.lately[part.stop]]
+        return self._rows.spans.of(self._place)
 
     @kept
     def past(self) -> list[tuple[int, int]]:
-        rows, part = self._rows, self._part
-        return rows.past[rows.ended[part.start] : rows.ended[part.stop]]
+        return self._rows.past.of(self._place)
 
     @kept
     def doses(self) -> list[tuple[int, float]]:
-        rows, part = self._rows, self._part
-        return rows.doses[rows.new[part.start] : rows.new[part.stop]]
+        return self._rows.doses.of(self._place)
 
     @kept
     def sides(self) -> list[tuple[int, int, int]]:
-        rows, part = self._rows, self._part
-        return rows.sides[rows.changed[part.start] : rows.changed[part.stop]]
+        return self._rows.sides.of(self._place)
+
+    @property
+    def supplies(self) -> _Rows:
+        """Rows of its supplies that count, in order of day."""
+        bounds = self._rows.bounds
+        return self._rows.rows[bounds[self._place] : bounds[self._place + 1]]
 
     def dose_on(self, day: int) -> float | None:
         """The dose known on a day, in mg a day."""
@@ -185,22 +195,11 @@ def course_columns(taking: RegimenInputs, places: _Rows, as_of: int) -> CourseCo
 
 def courses_of(columns: CourseColumns, people: int, medicines: Sequence[Medicine]) -> list[list[Course]]:
     """The same courses as values, a list for each of the people."""
-    rows, taking = columns.supplies, columns.taking
-    bounds = np.searchsorted(columns.course, np.arange(len(columns.numbers) + 1)).tolist()
-    read = _SupplyRows(
-        columns.as_of,
-        taking.day[rows],
-        taking.dose_mg_a_day[rows],
-        taking.prescriber[rows],
-        columns.span,
-        columns.past,
-        columns.side,
-        columns.new,
-    )
+    rows = _SupplyRows(columns)
     found: list[list[Course]] = [[] for _ in range(people)]
     each = zip(columns.numbers.tolist(), columns.medicine.tolist(), columns.dose.tolist(), strict=True)
-    for one, (numbers, name, dose) in enumerate(each):
-        found[numbers[-1]].append(Course(medicines[name], numbers, dose, read, bounds[one], bounds[one + 1]))
+    for place, (numbers, name, dose) in enumerate(each):
+        found[numbers[-1]].append(Course(medicines[name], numbers, dose, rows, place))
     return found
 
 

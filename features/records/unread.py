@@ -91,9 +91,11 @@ class Unread:
         whose row has no readable day is always shown.
         """
         first, last = np.searchsorted(self.patient, [place, place + 1])
+        part = slice(first, last)
+        rows = zip(self.on[part].tolist(), self.known_on[part].tolist(), self.words[part], strict=True)
         return [
             UnreadValue(table, column, value, concept, date_of(on), date_of(known), reason)
-            for _, on, known, (table, column, value, concept, reason) in self.take(slice(first, last)).rows()
+            for on, known, (table, column, value, concept, reason) in rows
             if as_of is None or (_before(on, as_of) and _before(known, as_of))
         ]
 

@@ -16,7 +16,6 @@ from features.records.days import NO_DAY
 
 RECENT_DAYS = 28
 REVIEW_DAYS = 14
-_REVIEWS = ("medicines_review", "care_review")
 _MONITORED = ("clozapine", "lithium", "valproate")
 
 
@@ -54,7 +53,7 @@ def regimen_change(person: PersonAsKnown) -> Iterator[Gap]:
         return
     started, stopped = starts(person), stops(person)
     changed = max([*(c.start for c in started), *(c.end + CURRENT_GRACE_DAYS for c in stopped)], default=NO_DAY)
-    if any(c.attended and c.kind in _REVIEWS and c.day >= changed for c in person.contacts):
+    if person.reviewed_since(changed):
         return
     said = [f"{c.medicine.name} started on {iso(c.start)}" for c in started]
     severity: Severity = "medium"
@@ -234,7 +233,7 @@ def smoking_change(person: PersonAsKnown) -> Iterator[Gap]:
     if not changes or person.as_of - changes[-1][0].day > SMOKING_DAYS:
         return
     row, direction = changes[-1]
-    if any(c.attended and c.kind == "medicines_review" and c.day >= row.day for c in person.contacts):
+    if any(c.kind == "medicines_review" and c.day >= row.day for c in person.reviews):
         return
     found = []
     for key, base, severity, action in _RESTARTED if direction == "started again" else _STOPPED:

@@ -29,7 +29,7 @@ def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
     if not held:
         yield from _ended_without_review(person)
         return
-    contact = next((c for c in reversed(person.contacts) if c.attended and c.kind == "medicines_review"), None)
+    contact = next((c for c in reversed(person.reviews) if c.kind == "medicines_review"), None)
     result = person.last_met("structured_medication_review")
     last = NO_DAY
     evidence: tuple[Evidence, ...] = ()

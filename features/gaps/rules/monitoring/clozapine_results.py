@@ -11,11 +11,16 @@ from features.gaps.person_view import PersonAsKnown, Reading
 from features.gaps.rules.monitoring.clozapine import HISTORY_DAYS, course_of
 from features.kernels.lookups import RED
 from features.monitoring.condition_inputs import YES
-from features.reference import THRESHOLDS, bands
+from features.reference import THRESHOLDS, bands, high_limit
 
 MYOCARDITIS_DAYS = 56
 _GENERAL = {"wbc": bands("th003", "th002"), "anc": bands("th013", "th006", "th005")}
 _BEN = {"wbc": bands("th009", "th008"), "anc": bands("th013", "th012", "th011")}
+_RED_BELOW = {
+    keys: max(high_limit(key) for key in keys if THRESHOLDS[key].severity != "amber")
+    for keys in (*_GENERAL.values(), *_BEN.values())
+}
+"""By bands: the number below which a count is red."""
 _OTHERS: dict[str, tuple[str, ...]] = {"platelets": bands("th014"), "eosinophils": bands("th015")}
 _FIRST_WEEKS: dict[str, tuple[str, ...]] = {"troponin": bands("th020"), "crp": bands("th021", "th022")}
 _LABELS = {"wbc": "white cells", "anc": "neutrophils", "crp": "CRP"}
@@ -66,8 +71,8 @@ def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
         return
     found = [*_again_after_red(person), *(_coloured(person) if person.answers.colour else ())]
     for test, keys in _OTHERS.items():
-        last = next((r for r in reversed(person.readings(test)) if r.day >= course.start - 10), None)
-        key = last and _band(keys, last.value)
+        last = person.newest(test)
+        key = last and last.day >= course.start - 10 and _band(keys, last.value)
         if last and key:
             found.append(_result(test, last, key, ""))
     for test, keys in _FIRST_WEEKS.items():
@@ -98,6 +103,7 @@ def _again_after_red(person: PersonAsKnown) -> Iterator[Finding]:
     reds = [
         (reading, key, test)
         for test, keys in limits.items()
+        if person.results.least(test) < _RED_BELOW[keys]
         for reading in person.readings(test)
         if reading.day > course.first_start
         and (key := _band(keys, reading.value)) is not None

@@ -91,14 +91,14 @@ def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
 
 def due_value(person: PersonAsKnown, due: Due) -> str:
     """When a scheduled test was last recorded, and whether a later result of it was not understood."""
-    if not person.unread:
-        return _last_recorded(due.item.test, due.last)
-    label = TESTS[due.item.test].label
-    if due.last == NO_DAY:
-        return f"{label}: {person.absent_test(due.item.test)}"
-    absent = person.absent_test(due.item.test)
-    later = [day for day in person.unread_days(*meeting(due.item.test)) if day > iso(due.last)]
-    return f"{label}: last recorded {iso(due.last)}{f'; since then {absent}' if later else ''}"
+    test, last = due.item.test, due.last
+    days = person.unread_days(*meeting(test)) if person.unread else ()
+    if not days:
+        return _last_recorded(test, last)
+    if last == NO_DAY:
+        return f"{TESTS[test].label}: {person.absent_test(test)}"
+    later = any(day > iso(last) for day in days)
+    return f"{_last_recorded(test, last)}{f'; since then {person.absent_test(test)}' if later else ''}"
 
 
 def _line_of(row: Protocol) -> tuple[bool, bool, bool]:

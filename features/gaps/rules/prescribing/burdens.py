@@ -139,7 +139,7 @@ def _reviewed(person: PersonAsKnown, since: int) -> bool:
     """Whether a medicines review was attended or recorded in the last 90 days, as mp218 and mp221 ask, and since the
     medicine began."""
     recorded = person.last_met("structured_medication_review")
-    days = [c.day for c in person.contacts if c.attended and c.kind == "medicines_review"]
+    days = [c.day for c in person.reviews if c.kind == "medicines_review"]
     days += [recorded.day] if recorded else []
     return any(person.as_of - day <= REVIEWED_DAYS and day >= since for day in days)
 

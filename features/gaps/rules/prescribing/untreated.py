@@ -163,7 +163,7 @@ def need(person: PersonAsKnown) -> Iterator[Gap]:
     stomp = flagged or person.diagnosed("learning disability")
     if not dementia and not stomp:
         return
-    reviews = [c.day for c in person.contacts if c.attended and c.kind == "medicines_review"]
+    reviews = [c.day for c in person.reviews if c.kind == "medicines_review"]
     result = person.last_met("structured_medication_review")
     last = max([*reviews, *([result.day] if result else [])], default=NO_DAY)
     ago = person.as_of - last if last != NO_DAY else None

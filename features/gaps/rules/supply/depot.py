@@ -63,7 +63,7 @@ def lateness(person: PersonAsKnown) -> Iterator[Finding]:
     if not given:
         yield from _never_given(person, rows)
         return
-    last = max(given, key=lambda row: (row.day, row.row))
+    last = given[-1]
     since_then = [row for row in rows if not row.given and row.day > last.day]
     due = last.day + last.length
     overdue = person.as_of - due
@@ -147,31 +147,34 @@ def _never_given(person: PersonAsKnown, rows: list[Injection]) -> Iterator[Findi
     )
 
 
-def starting(person: PersonAsKnown) -> tuple[list[Injection], InjectionStart] | None:
-    """Injections since the latest start, or restart past the missed-dose limit, of a product with a starting rule."""
-    given = [row for row in person.injections if row.given]
-    if not given or given[-1].medicine.name not in INJECTION_STARTS:
-        return None
+def start_rule(given: list[Injection]) -> InjectionStart | None:
+    """How the product of the latest injection is started, where it has a rule."""
+    return INJECTION_STARTS.get(given[-1].medicine.name) if given else None
+
+
+def starting(given: list[Injection]) -> list[Injection]:
+    """Injections since the latest start, or restart past the missed-dose limit, of the latest product."""
     name = given[-1].medicine.name
     begun = course([row for row in given if row.medicine.name == name])
     # a person switched from another injection of the same medicine is not starting it
     before = [row for row in given if row.day < begun[0].day and row.medicine.base == begun[0].medicine.base]
     if before and begun[0].day <= before[-1].day + before[-1].length + COURSE_GAP_DAYS:
-        return None
+        return []
     for place in range(len(begun) - 1, 0, -1):
         limit, _ = missed_after(begun[place].medicine, place)
         if limit is not None and begun[place].day - begun[place - 1].day > limit:
             begun = begun[place:]
             break
-    return begun, INJECTION_STARTS[name]
+    return begun
 
 
 def loading(person: PersonAsKnown) -> Iterator[Finding]:
     """The second loading dose is not recorded: due a week after the first, high once its window has passed [D]."""
-    found = starting(person)
-    if found is None or found[1].second_dose_day is None:
+    every = [row for row in person.injections if row.given]
+    rule = start_rule(every)
+    given = starting(every) if rule and rule.second_dose_day is not None else []
+    if not rule or not given:
         return
-    given, rule = found
     due = given[0].day + (rule.second_dose_day or 0)
     overdue = person.as_of - due
     if len(given) > 1 or overdue <= 0 or person.as_of > given[0].day + given[0].length + COURSE_GAP_DAYS:
@@ -216,10 +219,11 @@ def oral_cover(person: PersonAsKnown) -> Iterator[Finding]:
     it needs: high from the third [D]. Two injections on the first day, or a dose above that of one, take the place of
     the tablets.
     """
-    found = starting(person)
-    if found is None or found[1].oral_cover_days is None:
+    every = [row for row in person.injections if row.given]
+    rule = start_rule(every)
+    given = starting(every) if rule and rule.oral_cover_days is not None else []
+    if not rule or not given:
         return
-    given, rule = found
     first, cover = given[0].day, rule.oral_cover_days or 0
     together, most = [row for row in given if row.day == first], given[0].medicine.lai_max_dose_mg
     if person.as_of - first > cover or len(together) > 1 or (most is not None and together[0].dose_mg > most):
