@@ -138,21 +138,21 @@ class Shard:
     @kept
     def injections(self) -> list[list[Injection]]:
         """Supplies of long-acting antipsychotics of each person, in order of day."""
-        shared = self.shared
-        columns = shared.records.columns("supplies")
+        shared, columns = self.shared, self.shared.records.columns("supplies")
         rows = rows_of_places(shared.taking.offsets, self.places)
         counts = shared.taking.offsets[self.places + 1] - shared.taking.offsets[self.places]
-        medicine = columns["medicine"][rows]
+        own = np.flatnonzero(_IS_INJECTION[columns["medicine"][rows]])
+        who, rows = np.repeat(np.arange(len(self)), counts)[own], rows[own]
         stands = (columns["supplied_on"][rows] < self.as_of) & (columns["known_on"][rows] < self.as_of)
-        stands &= _IS_INJECTION[medicine] & (shared.taking.undone[rows] >= self.as_of)
-        who, rows = np.repeat(np.arange(len(self)), counts)[stands], rows[stands]
+        stands &= shared.taking.undone[rows] >= self.as_of
+        who, rows = who[stands], rows[stands]
         kind = columns["kind"][rows]
         made = tuples(
             Injection,
             columns["supplied_on"][rows].tolist(),
             shared.lengths[rows].tolist(),
             rows.tolist(),
-            [_MEDICINES[one] for one in medicine[stands].tolist()],
+            [_MEDICINES[one] for one in columns["medicine"][rows].tolist()],
             ((kind < 0) | (kind == _ADMINISTERED)).tolist(),
             columns["dose_mg"][rows].tolist(),
         )
@@ -287,6 +287,23 @@ class Shard:
             for on, row, code in zip(day[held].tolist(), visible.rows[held].tolist(), kind[held].tolist(), strict=True)
         ]
         return cut(made, np.searchsorted(visible.who[held], np.arange(len(self) + 1)).tolist())
+
+    @kept
+    def spoken_with_carer(self) -> Bools:
+        """Which people have a contact of the last year with their carer."""
+        visible, shared, columns = self._contact_rows, self.shared, self.shared.records.columns("contacts")
+        rows = visible.rows
+        found = self._contact_columns[0] & (columns["outcome"][rows] == shared.outcomes.index("attended"))
+        found &= contact_kinds(("carer",))[columns["kind"][rows]] & (columns["contact_on"][rows] >= self.as_of - YEAR)
+        return self.any_of(visible.who[found])
+
+    @kept
+    def referrals_closed(self) -> Bools:
+        """Which people have referrals, all of them closed. A closure that was not known yet is read as missing."""
+        visible, columns = self._visible("referrals", "opened_on"), self.shared.records.columns("referrals")
+        rows = visible.rows
+        closed = (columns["closed_known_on"][rows] < self.as_of) & (columns["closed_on"][rows] < self.as_of)
+        return self.any_of(visible.who) & ~self.any_of(visible.who[~closed])
 
     def contact_since(self, day: int, kinds: Iterable[str]) -> Bools:
         """Which people have a contact of some kinds since a day."""

@@ -90,7 +90,7 @@ class Unread:
         """Values of the person at ``place``; with ``as_of`` (a day number) only those known before it. A value
         whose row has no readable day is always shown.
         """
-        first, last = np.searchsorted(self.patient, [place, place + 1])
+        first, last = np.searchsorted(self.patient, np.array([place, place + 1], np.int32))
         part = slice(first, last)
         rows = zip(self.on[part].tolist(), self.known_on[part].tolist(), self.words[part], strict=True)
         return [

@@ -22,12 +22,11 @@ from features.kernels import courses as course
 from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines import regimen
 from features.monitoring import due_dates
-from features.reference import MEDICINES, THRESHOLDS, Medicine
+from features.reference import MEDICINES, Medicine
 
 Rule = Callable[[PersonAsKnown], Iterator[Gap]]
 OfMedicine = Callable[[Medicine], bool]
 Masks = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
 MOST_RULES = 62
 """Rules that fit into one whole number of numpy, a bit each."""
 
@@ -54,49 +53,6 @@ class Need(NamedTuple):
     """(field, limit): a number of the regimen above a limit."""
     meets: Callable[[Shard], Bools] | None = None
     """Any other condition, of each person of a shard."""
-
-
-class NumberRange(NamedTuple):
-    """Numbers of one test: ``low`` is included, ``high`` is not."""
-
-    test: str
-    low: float = -np.inf
-    high: float = np.inf
-
-
-def band(key: str, test: str = "") -> NumberRange:
-    """The numbers that a row of ``thresholds.csv`` holds."""
-    row = THRESHOLDS[key]
-    low, high = (-np.inf if row.low is None else row.low), (np.inf if row.high is None else row.high)
-    return NumberRange(test or row.test, low, high)
-
-
-class NumberRanges:
-    """Some ranges of numbers, as columns by test."""
-
-    def __init__(self, *ranges: NumberRange) -> None:
-        self.by_test: dict[str, list[NumberRange]] = {}
-        for one in ranges:
-            self.by_test.setdefault(one.test, []).append(one)
-
-    @cached_property
-    def _ends(self) -> tuple[Bools, Numbers, Numbers]:
-        """For each test by its position: whether it has a range; then the low and the high ends of all of them."""
-        tests = word_list("results", "test")
-        shape = len(tests), max(map(len, self.by_test.values()))
-        low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
-        for test, ranges in self.by_test.items():
-            for place, one in enumerate(ranges):
-                low[tests.index(test), place], high[tests.index(test), place] = one.low, one.high
-        return np.array([test in self.by_test for test in tests]), low, high
-
-    def hold_newest(self, shard: Shard) -> Bools:
-        """Which people have a test whose newest number lies in one of its ranges."""
-        segments = shard.result_segments
-        ranged, low, high = self._ends
-        some = ranged[segments.test]
-        who, test, value = segments.who[some], segments.test[some], segments.newest[some][:, None]
-        return shard.any_of(who[((value >= low[test]) & (value < high[test])).any(axis=1)])
 
 
 class _Field:

@@ -17,7 +17,8 @@ from features.gaps.rules.monitoring import (
     results,
     schedule,
 )
-from features.gaps.rules.needs import Need, NumberRange, NumberRanges, Rule, band, medicines
+from features.gaps.rules.needs import Need, Rule, medicines
+from features.gaps.rules.number_ranges import NumberRange, NumberRanges, band
 from features.gaps.rules.prescribing import (
     antipsychotics,
     burdens,
@@ -33,13 +34,11 @@ from features.kernels import courses as course
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.regimen import CURRENT_GRACE_DAYS, NEW_PAIR_DAYS
 from features.medicines import regimen
-from features.monitoring import due_dates
 from features.records.days import NO_DAY
 from features.records.tables import THREE_WAY
 from features.reference import MEDICINES, Medicine
 from features.reference.diagnoses import in_group
 from features.reference.medicines.allergies import medicines_of_allergy
-from features.reference.medicines.dose_limits import dose_limits
 from features.reference.medicines.injections import INJECTION_COURSES, INJECTION_STARTS
 from features.reference.medicines.stops import sudden_stop
 
@@ -106,21 +105,6 @@ def _stop_after(medicine: Medicine) -> float:
 
 _STOP_AFTER = np.array([_stop_after(medicine) for medicine in MEDICINES.values()])
 
-_METABOLIC = NumberRanges(
-    *(band(key, test) for test, keys in (physical.GLUCOSE | physical.LIPIDS).items() for key in keys),
-    *(band(key, "triglycerides") for key in physical.TRIGLYCERIDES),
-    *(band(key, "bmi") for key in (*physical.BMI, *physical.BMI_LOWER, physical.UNDERWEIGHT)),
-    band(physical.DIABETES, "hba1c"),
-)
-_CARDIOVASCULAR = NumberRanges(
-    *(band(key, test) for test, keys in physical.PRESSURE.items() for key in keys),
-    *(band(key, "qtc") for key in ("th051", "th052", "th053")),
-    band("th055", "potassium"),
-    NumberRange("pulse", low=min(physical.PULSE, physical.PULSE_AT_START)),
-    band("th077", "pulse"),
-    band("th075", "postural_drop_systolic"),
-    NumberRange("temperature", low=physical.TEMPERATURE_C),
-)
 _SIDE_EFFECTS = NumberRanges(
     *(band(key, test) for test, scores in burdens.SCORES for key, _ in scores),
     *(NumberRange(test, low=burdens.SCORE_LIMIT) for test in ("movement_score", "sedation_score")),
@@ -136,20 +120,13 @@ def _rose(shard: Shard, test: str, by: float) -> Bools:
     return shard.any_of(one.who[risen])
 
 
-def _weight_rose(shard: Shard) -> Bools:
-    one = shard.result_segments
-    risen = one.test == shard.shared.tests.index("weight")
-    risen &= one.newest - one.least >= physical.least_rise(one.least)
-    return shard.any_of(one.who[risen])
-
-
 def _metabolic(shard: Shard) -> Bools:
-    return _METABOLIC.hold_newest(shard) | _weight_rose(shard)
+    return physical.METABOLIC.hold_newest(shard) | physical.weight_rose(shard)
 
 
 def _cardiovascular(shard: Shard) -> Bools:
     several = shard.regimen[:, regimen.FIELDS.index("qt_medicines")] >= 2
-    return _CARDIOVASCULAR.hold_newest(shard) | _rose(shard, "qtc", physical.QTC_RISE_MS) | several
+    return physical.CARDIOVASCULAR.hold_newest(shard) | _rose(shard, "qtc", physical.QTC_RISE_MS) | several
 
 
 def _regular(shard: Shard) -> Bools:
@@ -248,19 +225,16 @@ def _two_without_clozapine(shard: Shard) -> Bools:
     return several & ~clozapine & _diagnosed(shard, "schizophrenia")
 
 
-def _limited_injection(medicine: Medicine) -> bool:
-    """An injection that is to be avoided below a kidney function."""
-    return medicine.is_long_acting_injection and medicine.name in dose_limits()
-
-
-_LIMITED_INJECTION = medicines(_limited_injection)
+_LIMITED_INJECTION = medicines(doses.is_limited_injection)
+_LEAST_KIDNEY = NumberRanges(NumberRange("egfr", high=doses.injections_limited_below()))
 _SHORT_INJECTION = medicines(lambda medicine: medicine.name in INJECTION_COURSES)
 
 
 def _dose_in_doubt(shard: Shard) -> Bools:
     """Who takes more of a medicine by mouth than the lowest of its maxima, or has an injection that a kidney function
     may rule out or whose course has limits."""
-    return _above_least_maximum(shard) | _held(shard, _LIMITED_INJECTION) | _held(shard, _SHORT_INJECTION)
+    limited = _held(shard, _LIMITED_INJECTION) & _LEAST_KIDNEY.hold_newest(shard)
+    return _above_least_maximum(shard) | limited | _held(shard, _SHORT_INJECTION)
 
 
 def _above_least_maximum(shard: Shard) -> Bools:
@@ -313,7 +287,7 @@ def _in_crisis(shard: Shard) -> Bools:
 
 def _not_seen(shard: Shard) -> Bools:
     found: Bools = shard.last_seen_on <= shard.as_of - contact.SILENT_DAYS
-    return found
+    return found & ~shard.referrals_closed
 
 
 def _not_reviewed(shard: Shard) -> Bools:
@@ -346,7 +320,7 @@ def _unsettled(shard: Shard) -> Bools:
     since = shard.as_of - support.CARER_CONTACT_DAYS
     carer = _recorded(shard, "carer", lambda kind, value: kind == "carer" and support.is_carer(value), before=since)
     housing = _recorded(shard, "housing", lambda kind, value: kind == "housing" and value in support.UNSETTLED)
-    return housing | carer
+    return housing | (carer & ~shard.spoken_with_carer)
 
 
 def _recorded(

@@ -89,8 +89,7 @@ def _carer(person: PersonAsKnown) -> Iterator[Finding]:
     row = person.circumstance("carer")
     if row is None or not is_carer(row.value):
         return
-    spoken = [c for c in person.contacts if c.kind == "carer" and c.outcome == "attended"]
-    if spoken or person.as_of - row.day <= CARER_CONTACT_DAYS:
+    if person.as_of - row.day <= CARER_CONTACT_DAYS or person.shard.spoken_with_carer[person.who]:
         return
     yield Finding(
         "low",

@@ -236,6 +236,8 @@ def treatment_break(person: PersonAsKnown) -> Iterator[Gap]:
 def _restarted(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
     """Supplied again within 7 days, after more than 48 hours outside hospital without supply, and not at half of the
     dose before or less (sections 4.3 and 4.5). High until a review was attended since [D]."""
+    if person.as_of - max(c.last_day for c in person.courses if c.medicine.name == "clozapine") > RESTART_DAYS:
+        return
     past = breaks(person)
     if not past:
         return

@@ -7,21 +7,20 @@ medium, red high, critical critical.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown, Reading, meant
+from features.gaps.rules.number_ranges import NumberRange, NumberRanges, band
 from features.gaps.rules.prescribing.interactions import QT_GROUP, important_pairs, unwatched_qt
+from features.gaps.shard import Bools, Shard
 from features.medicines.courses import Course
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, low_limit
 
-Number = TypeVar("Number", float, npt.NDArray[np.float64])
 _SEVERITY: dict[str, Severity] = {"info": "low", "amber": "medium", "red": "high", "critical": "critical"}
 MONTHS_3 = 91
 BASELINE_BEFORE, BASELINE_AFTER = 90, 14
@@ -70,6 +69,23 @@ bands("th051", "th052", "th053", "th055", "th075", "th077")  # named below: the 
 WEIGHT_GAIN_KG, WEIGHT_GAIN_PERCENT = low_limit("th065"), low_limit("th066")
 TEMPERATURE_C, QTC_RISE_MS = low_limit("th023"), low_limit("th054")
 PULSE, PULSE_AT_START = low_limit("th076"), low_limit("th024")
+METABOLIC = NumberRanges(
+    *(band(key, test) for test, keys in (GLUCOSE | LIPIDS).items() for key in keys),
+    *(band(key, "triglycerides") for key in TRIGLYCERIDES),
+    *(band(key, "bmi") for key in (*BMI, *BMI_LOWER, UNDERWEIGHT)),
+    band(DIABETES, "hba1c"),
+)
+"""Numbers that METABOLIC_WORSENING may be about."""
+CARDIOVASCULAR = NumberRanges(
+    *(band(key, test) for test, keys in PRESSURE.items() for key in keys),
+    *(band(key, "qtc") for key in ("th051", "th052", "th053")),
+    band("th055", "potassium"),
+    NumberRange("pulse", low=min(PULSE, PULSE_AT_START)),
+    band("th077", "pulse"),
+    band("th075", "postural_drop_systolic"),
+    NumberRange("temperature", low=TEMPERATURE_C),
+)
+"""Numbers that BP_PULSE_QTC may be about."""
 CLOZAPINE_START_DAYS = 126
 TEMPERATURE_DAYS = 14
 _TRIGLYCERIDE_RAISERS = ("clozapine", "olanzapine", "quetiapine")
@@ -116,20 +132,23 @@ def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     an old value is marked as old.
     """
     held = [course for course in person.current if course.medicine.is_antipsychotic]
-    if not held or not person.results:
+    if not held:
         return
-    found = [*_weight(person, held)]
-    found.extend(_glucose(person))
-    found.extend(_bmi(person))
+    found = [*_weight(person, held)] if weight_rose(person.shard)[person.who] else []
+    tests = METABOLIC.tests_of(person)
+    if not GLUCOSE.keys().isdisjoint(tests):
+        found.extend(_glucose(person))
+    if "bmi" in tests:
+        found.extend(_bmi(person))
     for test, keys in LIPIDS.items():
-        key = _holding(keys, person.newest_value(test))
-        last = person.newest(test) if key else None
-        if last and key and not person.on(meant("statin")):
+        last = person.newest(test) if test in tests and not person.on(meant("statin")) else None
+        key = _holding(keys, last.value) if last else None
+        if last and key:
             finding = _value(test, last, key, f"; no statin recorded{person.not_repeated(last.day)}")
             found.append(finding._replace(folds=not _came_into(person, test, last, low_limit(key))))
+    fat = person.newest("triglycerides") if "triglycerides" in tests else None
     raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
-    key = _holding(TRIGLYCERIDES if raised else TRIGLYCERIDES[:1], person.newest_value("triglycerides"))
-    fat = person.newest("triglycerides") if key else None
+    key = _holding(TRIGLYCERIDES if raised else TRIGLYCERIDES[:1], fat.value) if fat else None
     if fat and key:
         finding = _value("triglycerides", fat, key, person.not_repeated(fat.day))
         found.append(finding._replace(folds=not _came_into(person, "triglycerides", fat, low_limit(key))))
@@ -199,18 +218,20 @@ def _by_weight(person: PersonAsKnown, last: Reading) -> list[tuple[int, float, i
     return [(day, round(last.value * weight / near, 1), row) for day, weight, row in weights if day < near_day]
 
 
-def least_rise(least: Number) -> Number:
-    """The rise from the least weight up to which none of the limits can be reached; 1% is left for rounding."""
-    rise: Number = 0.99 * np.minimum(WEIGHT_GAIN_KG, least * EARLY_GAIN_PERCENT / 100)
-    return rise
+def weight_rose(shard: Shard) -> Bools:
+    """Whose newest weight lies so far above the least that a limit may be reached; 1% is left for rounding."""
+    found: Bools | None = shard.kept.get(weight_rose)
+    if found is None:
+        one = shard.result_segments
+        rise = 0.99 * np.minimum(WEIGHT_GAIN_KG, one.least * EARLY_GAIN_PERCENT / 100)
+        rose = (one.test == shard.shared.tests.index("weight")) & (one.newest - one.least >= rise)
+        found = shard.kept[weight_rose] = shard.any_of(one.who[rose])
+    return found
 
 
 def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
     last = person.newest("weight")
     if last is None:
-        return
-    least = min(person.results.numbers("weight"))
-    if last.value - least < least_rise(least):
         return
     earlier = [r for r in person.readings("weight") if r.day < last.day]
     evidence = Evidence("results", last.row, last.day, "weight")
@@ -270,12 +291,13 @@ def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
     found = [*_qtc(person), *_pulse(person)]
+    tests = CARDIOVASCULAR.tests_of(person)
     for test, keys in PRESSURE.items():
-        key = _holding(keys, person.newest_value(test))
-        last = person.newest(test) if key else None
+        last = person.newest(test) if test in tests else None
+        key = _holding(keys, last.value) if last else None
         if last and key:
             found.append(_pressure(person, test, last, key))
-    drop = person.newest("postural_drop_systolic")
+    drop = person.newest("postural_drop_systolic") if "postural_drop_systolic" in tests else None
     if drop and THRESHOLDS["th075"].holds(drop.value):
         tricyclics = meant("antidepressant_tca")
         if any(c.medicine.base in _POSTURAL or c.medicine.name in tricyclics for c in person.current):

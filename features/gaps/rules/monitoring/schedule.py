@@ -101,6 +101,12 @@ def due_value(person: PersonAsKnown, due: Due) -> str:
     return f"{_last_recorded(test, last)}{f'; since then {person.absent_test(test)}' if later else ''}"
 
 
+def _due_values(person: PersonAsKnown, dues: Iterable[Due]) -> list[str]:
+    if person.unread:
+        return [due_value(person, due) for due in dues]
+    return [_last_recorded(item.test, last) for item, _, _, last, _ in dues]
+
+
 def _line_of(row: Protocol) -> tuple[bool, bool, bool]:
     """Yearly checks come first: a missed baseline is not overdue care."""
     return row.test != FULL_CHECK, row.interval_days is None, row.test not in _ANNUAL
@@ -312,18 +318,18 @@ def annual_check(person: PersonAsKnown, alone: list[Due], dues: list[Due], sever
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 
-    ``alone`` are the parts that are worth a line, ``dues`` all that are named in it, both in order of due day: checks that a medicine requires
-    are in MONITORING_OVERDUE, those that it recommends are named here. ``severe``: one of them is not low. [D]: what is
-    done along with a review (waist, movement, a side-effect scale) is named here, and by itself only once it is a year
-    past its due day. Medium where the protocol of one of them says required or an ECG is overdue, else low. The value
-    names each check and gives the ``count`` of all that are past due.
+    ``alone`` are the parts that are worth a line, ``dues`` all that are named in it, both in order of due day: checks
+    that a medicine requires are in MONITORING_OVERDUE, those that it recommends are named here. ``severe``: one of them
+    is not low. [D]: what is done along with a review (waist, movement, a side-effect scale) is named here, and by
+    itself only once it is a year past its due day. Medium where the protocol of one of them says required or an ECG is
+    overdue, else low. The value names each check and gives the ``count`` of all that are past due.
     """
     t = person.as_of
     needed = severe or any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
     dues = sorted(dues, key=lambda due: _PLACE_IN_LINE[due.protocol])
     first = min(alone, key=lambda due: _POINT_CHECK[due.protocol])
-    value = f"{'; '.join([due_value(person, due) for due in dues])}; {count} scheduled checks past due in all"
+    value = f"{'; '.join(_due_values(person, dues))}; {count} scheduled checks past due in all"
     known = tuple([citations.protocol(due.protocol) for due in dues])
     yield from gap_of(
         CODES["MONITORING_NEVER_DONE"],

@@ -12,7 +12,7 @@ from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
 from features.gaps.person_view import PersonAsKnown
 from features.gaps.rules.prescribing.short_injections import too_much_in_a_course
 from features.medicines.courses import Course, by_base, first_of_each
-from features.reference import MEDICINES
+from features.reference import MEDICINES, Medicine
 from features.reference.medicines.allergies import medicines_of_allergy
 from features.reference.medicines.dose_limits import DoseLimit, dose_limits
 
@@ -54,6 +54,18 @@ def least_maximum(base: str) -> float:
     usual = MEDICINES[base].max_daily_dose_mg if base in MEDICINES else None
     lower = [limit.max_daily_dose_mg for limit in dose_limits().get(base, ())]
     return min([*lower, *([] if usual is None else [usual])], default=inf)
+
+
+def is_limited_injection(medicine: Medicine) -> bool:
+    """Whether a medicine is an injection that is to be avoided below a kidney function."""
+    return medicine.is_long_acting_injection and medicine.name in dose_limits()
+
+
+@cache
+def injections_limited_below() -> float:
+    """The highest eGFR below which an injection is to be avoided."""
+    rows = (row for one in MEDICINES.values() if is_limited_injection(one) for row in dose_limits()[one.name])
+    return max((row.egfr_below for row in rows if row.egfr_below is not None), default=-inf)
 
 
 def _evidence(courses: list[Course]) -> tuple[Evidence, ...]:
