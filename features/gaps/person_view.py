@@ -107,10 +107,6 @@ class PersonAsKnown:
         return any(stay.discharged == NO_DAY for stay in self.stays)
 
     @kept
-    def circumstances(self) -> dict[str, list[Circumstance]]:
-        return self.shard.circumstances_of(self.who)
-
-    @kept
     def conditions(self) -> dict[str, list[tuple[int, int, str]]]:
         """(row, day, code) by category: diagnosis, allergy, shared_care."""
         return self.shard.conditions_of(self.who)
@@ -213,8 +209,12 @@ class PersonAsKnown:
 
     def circumstance(self, kind: str) -> Circumstance | None:
         """The latest of one kind."""
-        found = self.circumstances.get(kind)
+        found = self.circumstances(kind)
         return found[-1] if found else None
+
+    def circumstances(self, kind: str) -> list[Circumstance]:
+        """Every circumstance of one kind, in order of day."""
+        return self.shard.circumstances_of(self.who, kind)
 
     def on(self, names: frozenset[str]) -> list[Course]:
         """Current courses of some medicines, one of each."""

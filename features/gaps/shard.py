@@ -319,11 +319,12 @@ class Shard:
         found &= columns["kind"][visible.rows] == self.shared.contact_kinds.index(kind)
         return self.any_of(visible.who[found])
 
-    def missed_since(self, day: int) -> Rows:
-        """How many contacts each person missed since a day."""
+    def offered_since(self, day: int) -> tuple[Rows, Bools]:
+        """The person of each contact since a day that was attended or missed, and whether it was missed."""
         visible, days = self._contact_rows, self.shared.records.columns("contacts")["contact_on"]
-        missed = self._contact_columns[2] & (days[visible.rows] >= day)
-        return np.bincount(visible.who[missed], minlength=len(self))
+        _, attended, missed = self._contact_columns
+        offered = np.flatnonzero((attended | missed) & (days[visible.rows] >= day))
+        return visible.who[offered], missed[offered]
 
     @kept
     def stays(self) -> tuple[Visible, list[Stay]]:
@@ -358,20 +359,20 @@ class Shard:
         return self._visible("circumstances", "from_on")
 
     @kept
-    def _circumstance_days(self) -> tuple[list[int], list[int]]:
+    def _circumstance_columns(self) -> tuple[list[int], list[int], list[str]]:
+        """The row, day and kind of each circumstance."""
         rows = self.circumstances.rows
-        return rows.tolist(), self.shared.records.columns("circumstances")["from_on"][rows].tolist()
+        days, kinds = self.shared.records.columns("circumstances")["from_on"][rows], self.shared.circumstances[0]
+        places = rows.tolist()
+        return places, days.tolist(), [kinds[row] for row in places]
 
-    def circumstances_of(self, who: int) -> dict[str, list[Circumstance]]:
+    def circumstances_of(self, who: int, kind: str) -> list[Circumstance]:
+        """Circumstances of one kind, in order of day."""
         low, high = self.circumstances.bounds[who : who + 2]
-        if low == high:
-            return {}
-        kinds, values = self.shared.circumstances
-        rows, days = self._circumstance_days
-        found: dict[str, list[Circumstance]] = {}
-        for row, day in zip(rows[low:high], days[low:high], strict=True):
-            found.setdefault(kinds[row], []).append(Circumstance(row, day, values[row]))
-        return found
+        rows, days, kinds = self._circumstance_columns
+        values = self.shared.circumstances[1]
+        mine = zip(rows[low:high], days[low:high], kinds[low:high], strict=True)
+        return [Circumstance(row, day, values[row]) for row, day, one in mine if one == kind]
 
     @kept
     def conditions(self) -> Visible:

@@ -70,6 +70,13 @@ class Shared:
         return frozenset(self.records.unread.patient.tolist())
 
     @cached_property
+    def with_unread_concepts(self) -> frozenset[int]:
+        """Those of whom what was not understood is about a test, a circumstance or a medicine that we know."""
+        unread = self.records.unread
+        named = np.array([bool(concept) for _, _, _, concept, _ in unread.words], bool)
+        return frozenset(unread.patient[named].tolist())
+
+    @cached_property
     def circumstances(self) -> tuple[list[str], list[str]]:
         kinds, values = (self.records.coded("circumstances", name) for name in ("kind", "value"))
         return _words(*kinds), _words(*values, lambda word: word.strip().lower())

@@ -274,9 +274,14 @@ def _smoking_lately(shard: Shard) -> Bools:
     return _recorded(shard, "smoking", lambda kind, _: kind == "smoking", since)
 
 
-def _missed_twice(shard: Shard) -> Bools:
-    found: Bools = shard.missed_since(shard.as_of - contact.MISSED_WINDOW) >= 2
-    return found
+def _missed_pattern(shard: Shard) -> Bools:
+    """Who missed the last two contacts that were offered, or half of several."""
+    who, missed = shard.offered_since(shard.as_of - contact.MISSED_WINDOW)
+    offered, gone = (np.bincount(some, minlength=len(shard)) for some in (who, who[missed]))
+    often = (offered >= contact.MISSED_OFFERED) & (gone >= contact.MISSED_SHARE * offered)
+    last = np.cumsum(offered)[offered >= 2] - 1
+    twice = shard.any_of(who[last[missed[last] & missed[last - 1]]])
+    return often | twice
 
 
 def _in_crisis(shard: Shard) -> Bools:
@@ -377,7 +382,7 @@ NEEDS: Mapping[Rule, Need] = {
     support.community_order: Need(
         current=_psychotropic, circumstances=lambda kind, _: kind == "community_treatment_order"
     ),
-    contact.missed_pattern: Need(meets=_missed_twice),
+    contact.missed_pattern: Need(meets=_missed_pattern),
     contact.no_contact: Need(meets=_not_seen),
     contact.crisis: Need(meets=_in_crisis),
     contact.unmet_need: Need(meets=_stated_need),

@@ -222,7 +222,7 @@ def smoking_change(person: PersonAsKnown) -> Iterator[Gap]:
     level it moves, and no medicines review attended since. The words depend on the direction of the change. Clozapine
     has its own rule (CLZ_LEVEL_SMOKING). [D]
     """
-    rows = person.circumstances.get("smoking", [])
+    rows = person.circumstances("smoking")
     if len(rows) < 2:
         return
     changes = [

@@ -155,7 +155,7 @@ def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
     row = person.circumstance("interpreter")
     if row and states_need("interpreter", row.value):
         present = person.circumstance("interpreter_present")
-        stated = [one.day for one in person.circumstances["interpreter"] if one.value in _NEEDED]
+        stated = [one.day for one in person.circumstances("interpreter") if one.value in _NEEDED]
         met = present and present.value not in ("no", "none") and person.as_of - present.day <= YEAR
         if not (met and present and present.day >= stated[0]):
             evidence = (Evidence("circumstances", row.row, row.day, "interpreter need"),)

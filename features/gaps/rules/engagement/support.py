@@ -114,7 +114,7 @@ def community_order(person: PersonAsKnown) -> Iterator[Gap]:
     if row is None or row.value in _NO or not held or person.inpatient:
         return
     due = row.day + CTO_FORM_DAYS
-    forms = [one for kind in _FORMS for one in person.circumstances.get(kind, ()) if one.value not in _NO]
+    forms = [one for kind in _FORMS for one in person.circumstances(kind) if one.value not in _NO]
     forms = [one for one in forms if one.day >= row.day]
     names = ", ".join(dict.fromkeys(c.medicine.name for c in held))
     order = Evidence("circumstances", row.row, row.day, "community treatment order")

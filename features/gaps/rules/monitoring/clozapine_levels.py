@@ -169,7 +169,7 @@ def smokes(value: str) -> bool | None:
 
 
 def _smoking(person: PersonAsKnown) -> Iterator[_Change]:
-    rows = [(row, smokes(row.value)) for row in person.circumstances.get("smoking", [])]
+    rows = [(row, smokes(row.value)) for row in person.circumstances("smoking")]
     rows = [(row, answer) for row, answer in rows if answer is not None]
     for (earlier, before), (later, after) in zip(rows[-2::-1], rows[:0:-1], strict=True):
         less = before and after and _less(earlier.value, later.value)

@@ -92,7 +92,7 @@ def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
 def due_value(person: PersonAsKnown, due: Due) -> str:
     """When a scheduled test was last recorded, and whether a later result of it was not understood."""
     test, last = due.item.test, due.last
-    days = person.unread_days(*meeting(test)) if person.unread else ()
+    days = person.unread_days(*meeting(test)) if person.place in person.shared.with_unread_concepts else ()
     if not days:
         return _last_recorded(test, last)
     if last == NO_DAY:
@@ -102,7 +102,7 @@ def due_value(person: PersonAsKnown, due: Due) -> str:
 
 
 def _due_values(person: PersonAsKnown, dues: Iterable[Due]) -> list[str]:
-    if person.unread:
+    if person.place in person.shared.with_unread_concepts:
         return [due_value(person, due) for due in dues]
     return [_last_recorded(item.test, last) for item, _, _, last, _ in dues]
 

@@ -105,7 +105,7 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
     total = person.regimen("acb_total")
     if not total >= ACB_TOTAL:
         return
-    held = [course for course in first_of_each(person.current) if course.medicine.acb_score]
+    held = first_of_each(course for course in person.current if course.medicine.acb_score)
     scores: dict[str, int] = {}
     for course in held:
         scores[course.medicine.base] = max(scores.get(course.medicine.base, 0), course.medicine.acb_score)
