@@ -195,12 +195,12 @@ _WEEKLY_WEIGHT = np.array(
 _DAY = attrgetter("day")
 
 
-def _earliest(dues: Iterable[Due]) -> list[Due]:
-    """One due of each test, the one that fell due first; in the order of their due days."""
+def _first_of_each(dues: Iterable[Due]) -> dict[str, Due]:
+    """The first due of each test, by test."""
     first: dict[str, Due] = {}
-    for due in sorted(dues, key=_DAY):
+    for due in dues:
         first.setdefault(due.item.test, due)
-    return list(first.values())
+    return first
 
 
 def _asking(due: Due, as_of: int) -> list[Protocol]:
@@ -255,15 +255,6 @@ def _own_line(one: _Asked, annual: bool) -> bool:
     return not annual and one.due.last != NO_DAY and one.missed
 
 
-def _worth_a_line(dues: list[Due], as_of: int) -> list[Due]:
-    """The parts of the annual check that are shown alone; the others are named beside them."""
-    return [
-        due
-        for due in _earliest(dues)
-        if due.item.test in _ANNUAL or due.item.test not in _BESIDE or as_of - due.day > YEAR
-    ]
-
-
 def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     """The annual check, then the checks of each medicine: both read the same list of what is past its grace.
 
@@ -273,13 +264,17 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     """
     t, late = person.as_of, _late_checks(person.shard)
     general, asked = late.general[person.who], [_asked(due, t) for due in late.asked[person.who]]
-    alone = _worth_a_line(general, t)
-    if alone:
-        both = {due.item.test for due in general}
-        own = {one.due.item.test for one in asked if _own_line(one, one.due.item.test in both)}
+    first = _first_of_each(general)
+    alone = [due for test, due in first.items() if test not in _BESIDE or t - due.day > YEAR]
+    if alone:  # the others are named beside these
+        own = {one.due.item.test for one in asked if _own_line(one, one.due.item.test in first)}
         severe = any(one.severity != "low" for one in asked)  # the same wherever it is shown
-        dues = _earliest([*general, *(one.due for one in asked if one.due.item.test not in own)])
-        yield from annual_check(person, alone, dues, severe, len({due.item.test for due in person.late}))
+        beside = [one.due for one in asked if one.due.item.test not in own]
+        if beside:
+            first = _first_of_each(sorted([*general, *beside], key=_DAY))
+        yield from annual_check(
+            person, alone, list(first.values()), severe, len({due.item.test for due in person.late})
+        )
         asked = [one for one in asked if one.due.item.test in own]
     if asked:
         yield from of_medicines(person, asked)
