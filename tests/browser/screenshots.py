@@ -34,6 +34,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=SpareRendererForSitePerProcess",  # a process for a site that nobody opens
+    "--js-flags=--no-opt",  # pages live too briefly for the second compiler
     "--hide-scrollbars",
     "--force-device-scale-factor=1",
 )
