@@ -18,14 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from training.dataset.prepare import Clock, prepare
 from training.evaluation.fairness.groups import partitions
 from training.evaluation.trials.coverage import figures
-from training.fitting.boosters import fit
 from training.fitting.ranges import ends, fit_ranges
-from training.learn_ranges import FUTURES, MORE_FUTURES, TEAMS, TRUSTS, YEARS, count_futures, one_row_each
+from training.learn_ranges import FUTURES, MORE_FUTURES, TRUSTS, count_futures, one_row_each, train_on
 from training.settings import Settings
-from training.simulator import World, simulate
+from training.simulator import World
 from training.statistics.resampling import Draws, codes
 
 OTHERS: Mapping[int, World] = {
@@ -38,11 +36,10 @@ assert not set(OTHERS) & set(TRUSTS)
 
 def judge(people: int, seed: int, world: World, settings: Settings) -> dict[str, Any]:
     """Coverage of one trust by outcome and horizon (``admission_28``), and by the first futures alone."""
-    trust = simulate(patients=people, years=YEARS, seed=seed, teams=TEAMS, world=world)
-    ready = prepare(trust.records, settings, Clock(lambda _: None))
+    trust, ready, fitted = train_on(people, seed, world, settings)
     split, horizons = ready.split, settings.outcomes.horizons
-    fitted = fit(ready.matrix, ready.labels, split.train, split.calibration, horizons, settings.training)
     owner = codes(ready.spine["patient_id"])
+
     ranges = fit_ranges(fitted, ready.matrix.values, ready.labels, owner, split.train, settings.training)
     assert ranges is not None, "training.range_refits is 0: there are no ranges to judge"
     at = one_row_each(owner, split.test, seed)

@@ -27,13 +27,13 @@ from scipy.special import logsumexp, xlog1py, xlogy
 from models.calibration import sigmoid
 from models.ranges import LEVEL, RangeFactor
 from models.risk_model import stack_horizons
-from training.dataset.prepare import Clock, prepare
+from training.dataset.prepare import Clock, Prepared, prepare
 from training.errors import NotEnoughData
 from training.evaluation.oracle import TRUE_NAME
-from training.fitting.boosters import fit
+from training.fitting.boosters import Fitted, fit
 from training.fitting.ranges import spread_boosters
 from training.settings import Settings
-from training.simulator import Truth, World, simulate
+from training.simulator import SimulatedTrust, Truth, World, simulate
 from training.statistics.resampling import Floats, Mask, codes
 from training.statistics.true_risks import below, distances
 
@@ -67,12 +67,19 @@ class SimulatedRisks:
     futures: Floats
 
 
-def observe(people: int, seed: int, world: World, settings: Settings) -> dict[tuple[str, int], SimulatedRisks]:
-    """One test row of each person of a simulated trust, by outcome and horizon."""
+def train_on(people: int, seed: int, world: World, settings: Settings) -> tuple[SimulatedTrust, Prepared, Fitted]:
+    """A simulated trust, its rows, and a model trained on them as in any training."""
     trust = simulate(patients=people, years=YEARS, seed=seed, teams=TEAMS, world=world)
     ready = prepare(trust.records, settings, Clock(lambda _: None))
     split, horizons = ready.split, settings.outcomes.horizons
     fitted = fit(ready.matrix, ready.labels, split.train, split.calibration, horizons, settings.training)
+    return trust, ready, fitted
+
+
+def observe(people: int, seed: int, world: World, settings: Settings) -> dict[tuple[str, int], SimulatedRisks]:
+    """One test row of each person of a simulated trust, by outcome and horizon."""
+    trust, ready, fitted = train_on(people, seed, world, settings)
+    split, horizons = ready.split, settings.outcomes.horizons
     owner = codes(ready.spine["patient_id"])
     spreads = spread_boosters(fitted, ready.matrix.values, ready.labels, owner, split.train, settings.training)
     at = one_row_each(owner, split.test, seed)

@@ -124,7 +124,7 @@ class _Ranges:
         numbers = [column for column in spec.columns if column.kind == "number"]
         asked = [column for column in spec.columns if column.required]
         if any(column.kind in ("number", "flag") for column in asked):
-            raise NotImplementedError(f"{table}: a number or flag that must be given")
+            raise TypeError(f"{table}: the one pass over few rows does not see whether a number or flag is given")
         pairs = [*spec.ends, *([(str(spec.event_day), "known_on")] if table in _KNOWN_AFTER else [])]
         return cls(
             tuple(names),
