@@ -23,8 +23,12 @@ from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
+from features import parts
+
 LIBRARIES = ("builtins", "math", "numpy", "numba")
 """Modules that change only with their library; numba's cache knows the library's version."""
+DECORATORS = parts.__name__
+"""Says how a part is compiled, not what."""
 
 
 STAMPS_KEPT = 8
@@ -54,7 +58,7 @@ def inlined(function: Callable[..., Any]) -> Any:
     A piece counts no references to the arrays it is given: the kernel holds them. Counting took 97% of the time of a
     walk over events. So a piece makes no array (numba refuses to compile one that does) and returns only numbers.
     """
-    return jit(forceinline=True, _nrt=False)(function)
+    return parts.part(forceinline=True, _nrt=False)(function)
 
 
 def fingerprint(function: Callable[..., Any], options: str = "") -> str:
@@ -160,7 +164,7 @@ def _value(kernel: str, name: str, value: Any, names: set[str], seen: set[int]) 
 
 
 def _of_library(module: str) -> bool:
-    return module.partition(".")[0] in LIBRARIES
+    return module.partition(".")[0] in LIBRARIES or module == DECORATORS
 
 
 __all__ = ["StampedCache", "Unstampable", "fingerprint", "inlined", "jit"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 
-from features.jit import jit
+from features.parts import part
 
 
-@jit(inline="always")
+@part(inline="always")
 def lowest_bit(mask):
     """Position of the lowest set bit; the mask (uint64) must not be 0. One instruction, because a loop over 64
     positions took most of a walk's time.
@@ -18,7 +18,7 @@ def lowest_bit(mask):
     return trailing_zeros(mask)  # type: ignore[call-arg]  # an intrinsic: numba hands it the first argument
 
 
-@jit()
+@part()
 def bits_set(mask):
     """Number of set bits."""
     found = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.jit import jit
+from features.parts import part
 
 DAYS_TO_NEXT, NEXT_LEAD, AHEAD, LAST_LEAD, MEAN_LEAD, BETWEEN = range(6)
 """Days to the next booking, its lead time, bookings ahead, lead time of the last one before ``as_of``, mean lead time
@@ -80,6 +81,6 @@ def bookings_kernel(
             out[out_row[r], columns[k]] = x
 
 
-@jit()
+@part()
 def _stands(i, t, booked, known, cancelled, cancelled_known):
     return booked[i] < t and known[i] < t and not (cancelled[i] and cancelled_known[i] < t)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.jit import jit
+from features.parts import part
 
 COVERED, GAP, LEFT, LONGEST_GAP, GAPS_OVER, COVERED_CHANGE = 0, 1, 2, 3, 4, 5
 INTERVAL_SHARE, PICK_UP_SPREAD, IN_HAND_AT_DISCHARGE = 6, 7, 8
@@ -35,7 +36,7 @@ hand.
 """
 
 
-@jit()
+@part()
 def carried(day, end, length):
     """(first day covered, first day no longer covered) by a supply of ``length`` days on ``day``, if supply in hand
     lasts to ``end``.
@@ -44,7 +45,7 @@ def carried(day, end, length):
     return begin, max(end, begin + length)
 
 
-@jit()
+@part()
 def _inpatient(away, offsets, start, known, end, end_known, who, t, most):
     """Marks the days before ``t`` (index = age - 1) that were spent in hospital, as known by ``t``."""
     away[:most] = 0
@@ -173,7 +174,7 @@ def coverage_kernel(
                 out[out_row[r], op_column[k]] = x
 
 
-@jit()
+@part()
 def _last_discharge(offsets, start, known, end, end_known, who, t):
     """Day of the latest discharge known by ``t``; a very early day if there is none."""
     last = -(2**41)
@@ -183,7 +184,7 @@ def _last_discharge(offsets, start, known, end, end_known, who, t):
     return last
 
 
-@jit()
+@part()
 def _interval_share(days, lengths, n, t, w):
     """CMA9: each supply's days over the days to the next one, at most 1, averaged over the days of the window;
     inpatient days stay in."""
@@ -197,7 +198,7 @@ def _interval_share(days, lengths, n, t, w):
     return total / w
 
 
-@jit()
+@part()
 def _pick_up_spread(days, lengths, n, t, w):
     """Standard deviation of how late supplies were collected (days after the one before should have run out), NaN
     below 3 intervals."""
@@ -213,7 +214,7 @@ def _pick_up_spread(days, lengths, n, t, w):
     return np.sqrt(max(0.0, squares / count - (total / count) ** 2))
 
 
-@jit()
+@part()
 def _share(covered, away, newest, oldest):
     """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if
     none is left."""

@@ -10,13 +10,14 @@ from features.jit import jit
 from features.kernels.bitsets import lowest_bit
 from features.kernels.coverage import carried
 from features.kernels.windows import bisect
+from features.parts import part
 from features.records.days import NO_DAY
 
 GREEN, AMBER, RED = 0, 1, 2
 _NEVER = -(2**40)
 
 
-@jit()
+@part()
 def _stands(until, i, t):
     return until.shape[0] == 0 or until[i] >= t
 

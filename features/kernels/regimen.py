@@ -9,6 +9,7 @@ import numpy as np
 
 from features.jit import jit
 from features.kernels.coverage import COURSE_GAP_DAYS, carried
+from features.parts import part
 
 FIELDS = (
     "percent_of_max",
@@ -58,7 +59,7 @@ _NEVER = -(2**40)
 ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
 
 
-@jit()
+@part()
 def _new_base(base, name, start, end, s, t):
     """Whether no earlier current slot holds the same medicine in another form, and the same among courses of 60 days
     or more.
@@ -72,7 +73,7 @@ def _new_base(base, name, start, end, s, t):
     return fresh, long_fresh
 
 
-@jit()
+@part()
 def _stands_for(name, start, end, s, n, t):
     """Whether a current slot counts for its medicine: of two, regular and when needed, the one that began first."""
     for other in range(n):
@@ -82,7 +83,7 @@ def _stands_for(name, start, end, s, n, t):
     return True
 
 
-@jit()
+@part()
 def _from_both(name, trust_on, gp_on, s, n, since):
     """Whether trust and GP both supplied the medicine of slot ``s`` since a day, one of them perhaps when needed. Of
     two slots of one medicine the first answers.
@@ -97,7 +98,7 @@ def _from_both(name, trust_on, gp_on, s, n, since):
     return trust and gp
 
 
-@jit()
+@part()
 def _reached_three(acb, name, start, end, n, t):
     """The first day on which the anticholinergic scores of the medicines current today added up to 3."""
     best = t

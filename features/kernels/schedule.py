@@ -9,6 +9,7 @@ import numpy as np
 from features.jit import jit
 from features.kernels.bitsets import bits_set, lowest_bit
 from features.kernels.coverage import carried
+from features.parts import part
 from features.records.days import NO_DAY
 
 FOREVER = 10**6
@@ -63,7 +64,7 @@ def latest_kernel(offsets, day, known, bits, person, as_of, last):
                 mask &= mask - np.uint64(1)
 
 
-@jit()
+@part()
 def _chained(rows, applies, j, last_row):
     """Whether an interval row that applies continues on the day after row ``j`` ends."""
     for k in range(last_row):
@@ -72,7 +73,7 @@ def _chained(rows, applies, j, last_row):
     return False
 
 
-@jit()
+@part()
 def _due(rows, places, first, last_row, today, start, ended, result, from_start, applies, events):
     """Due day, protocol position and whether anything could not be assessed, for one item of one person.
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.jit import inlined, jit
+from features.parts import part
 
 COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6, 7
 DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
@@ -39,7 +40,7 @@ class Runs(NamedTuple):
     """[operation] events of its other stream so far; for COUNT_SINCE 1 from the first on."""
 
 
-@jit()
+@part()
 def runs_of(ops):
     """The features among ``ops`` that follow the order of events."""
     ordered = 0

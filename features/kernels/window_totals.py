@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.jit import inlined, jit
+from features.jit import inlined
+from features.parts import part
 
 NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS, NEEDS_EXTREMES, NEEDS_ENDS, NEEDS_TREND = 1, 2, 4, 8, 16, 32
 NEEDS_FADING = 64
@@ -50,7 +51,7 @@ class Totals(NamedTuple):
     """[stream, half-life] events, each counted less the older it is; no rows where no feature needs them."""
 
 
-@jit()
+@part()
 def empty_totals(needs, n_windows, n_half_lives):
     """Totals before the first event. ``needs`` has one entry a stream."""
     streams = needs.shape[0]

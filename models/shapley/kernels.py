@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.jit import jit
+from features.parts import part
 from models.shapley.trees import MISSING_NAN, MISSING_ZERO, ZERO
 
 MOST_SPLITS = 8
@@ -144,7 +145,7 @@ _BYTE = np.uint64(0xFF)
 _ONES = np.uint64(0x0001000100010001)
 
 
-@jit(error_model="numpy")
+@part(error_model="numpy")
 def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start, cuts):  # type: ignore[no-untyped-def]
     """One byte per value: the number of cuts below it, so that ``value <= cuts[k]`` is ``byte <= k``. For missing
     values see ``Tables``.
@@ -173,7 +174,7 @@ def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start,
             left[r] = np.uint8(0) if missing else found
 
 
-@jit(error_model="numpy")
+@part(error_model="numpy")
 def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut, step_bit):  # type: ignore[no-untyped-def]
     """Takes the steps of one group for ``n`` rows."""
     for i in range(first, last):
@@ -189,7 +190,7 @@ def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut,
                 to[r] = source[r] | (bit if column[r] <= cut else np.uint8(0))
 
 
-@jit(error_model="numpy")
+@part(error_model="numpy")
 def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
     """Adds one group's table rows to the sums of its features: four features at a time, then two, then one."""
     k = len(features)
@@ -217,7 +218,7 @@ def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
         j += 1
 
 
-@jit(error_model="numpy")
+@part(error_model="numpy")
 def _add_leaf(n, leaf, pattern, width, table):  # type: ignore[no-untyped-def]
     """Adds the value of the leaf that each row reaches. At most one group of a tree gives a value other than 0, so
     the sum over groups is exact.

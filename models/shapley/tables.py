@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.jit import jit
+from features.parts import part
 from models.shapley.kernels import MOST_SPLITS, SLOTS
 from models.shapley.trees import Trees
 
@@ -345,7 +346,7 @@ def _fill(values, table_start, feature_start, bits, group_leaf, leaf_condition, 
                     values[row + width - 1] = value[leaf]
 
 
-@jit(error_model="numpy")
+@part(error_model="numpy")
 def _shapley(hold, u, n, share, held, weights):  # type: ignore[no-untyped-def]
     """Shapley value of player ``u`` in the game whose worth is the product over players of (holds if in the coalition,
     else its share of cover).

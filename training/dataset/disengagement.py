@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.jit import jit
+from features.parts import part
 from features.records import Records
 from features.records.attendance import CARER_KIND, attended
 from features.records.tables import CONTACT_KINDS, OUTCOMES, WARDS
@@ -193,7 +194,7 @@ def _walk(  # type: ignore[no-untyped-def]
     return patient[:found], anchors[:found], events[:found], endings[:found]
 
 
-@jit()
+@part()
 def _becomes(  # type: ignore[no-untyped-def]
     anchor,
     until,

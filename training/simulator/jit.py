@@ -6,30 +6,11 @@ give different bytes for one seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from numba import njit, types
-
 from features.jit import jit
+from features.parts import part
 
-
-def step(function: Callable[..., Any]) -> Any:
-    """A compiled part of an entry point, called from compiled code only.
-
-    Two things keep compilation short: no wrapper for Python is built, and a call with a constant reuses the code for
-    any whole number (numba would compile ``emit`` once for each constant it is called with).
-    """
-    part: Any = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)  # type: ignore[call-overload]
-    with_constants = part.get_call_template
-
-    def without_constants(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
-        plain: Callable[[Any], Any] = types.unliteral
-        return with_constants(tuple(plain(a) for a in args), {k: plain(v) for k, v in kws.items()})
-
-    part.get_call_template = without_constants
-    return part
-
+step = part()
+"""Compiles a part of an entry point, called from compiled code only."""
 
 entry = jit()
 """Compiles a function that Python calls, for threads (no interpreter lock)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.jit import jit
+from features.parts import part
 
 NEWTON_STEPS = 40
 CELLS = 512
@@ -86,7 +87,7 @@ def lines(people, label, logit, each, weights):
     return out
 
 
-@jit()
+@part()
 def _line(x, held, happened, slope, intercept):
     for _ in range(NEWTON_STEPS):
         g0, g1, h00, h01, h11 = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -110,7 +111,7 @@ def _line(x, held, happened, slope, intercept):
     return np.nan, np.nan
 
 
-@jit()
+@part()
 def _shift(x, held, happened, shift):
     for _ in range(NEWTON_STEPS):
         gradient, spread = 0.0, 0.0
@@ -175,7 +176,7 @@ def calibration_errors(people, label, risk, each, weights, bins):
     return out
 
 
-@jit()
+@part()
 def _quantile(value, weight, wanted, largest):
     """The smallest ``value`` (0 to ``largest``) with at least ``wanted`` of the weight at or below it. Exact, without
     sorting all."""

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.jit import jit
+from features.parts import part
 from features.records.same_event.supply_rows import REVERSED
 
 FOREVER, NEVER = 2**31 - 1, -(2**31) + 1
@@ -102,20 +103,20 @@ def _stand(offsets, day, known, same, rank, side, undoes, length, dose, until, l
                 _replace(first, last, i, day, known, same, rank, side, undoes, length, until)
 
 
-@jit()
+@part()
 def _another(one, other):  # type: ignore[no-untyped-def]
     """Whether two prescribers are known to differ: a trust and a GP who both supply give two supplies, which is a gap
     of its own."""
     return one >= 0 and other >= 0 and one != other
 
 
-@jit()
+@part()
 def _earlier(i, j, known):  # type: ignore[no-untyped-def]
     """True if row ``i`` was known before row ``j``. Rows known on one day are compared by position."""
     return known[i] < known[j] or (known[i] == known[j] and i < j)
 
 
-@jit()
+@part()
 def _add_up(begin, last, i, day, known, same, rank, side, undoes, length, dose, until, longest, total):  # type: ignore[no-untyped-def]
     """The supply of row ``i`` and of the rows of its day that were known by then, until the next of them is known.
 
@@ -156,12 +157,12 @@ def _add_up(begin, last, i, day, known, same, rank, side, undoes, length, dose, 
         until[i] = min(until[i], known[i])
 
 
-@jit()
+@part()
 def _alike(i, j, length, dose):  # type: ignore[no-untyped-def]
     return length[i] == length[j] and (dose[i] == dose[j] or (dose[i] != dose[i] and dose[j] != dose[j]))
 
 
-@jit()
+@part()
 def _undo(begin, last, i, day, known, same, rank, side, undoes, length, dose, undone):  # type: ignore[no-untyped-def]
     """Ends the rows that the reversal ``i`` undoes."""
     for j in range(begin, last):
@@ -173,7 +174,7 @@ def _undo(begin, last, i, day, known, same, rank, side, undoes, length, dose, un
             undone[j] = min(undone[j], known[i])
 
 
-@jit()
+@part()
 def _replace(first, last, i, day, known, same, rank, side, undoes, length, until):  # type: ignore[no-untyped-def]
     """Ends row ``i`` on the day on which a stronger row of its supply, or of its course, is known. Ends a single dose
     of a current supply on the day on which both are known.
