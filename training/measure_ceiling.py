@@ -4,7 +4,10 @@ for the model, on the trust of a demo::
     python -m training.measure_ceiling --home demo --out docs/measured/ceiling.json
 
 The model is fitted as in ``upstream train``, on all people and on random thirds and ninths of them; every model is
-judged on the same later rows. The curve is ``AUROC = limit - b / sqrt(people)``, fitted by least squares.
+judged on the same later rows. Oracle, ceiling and model are compared on rows of the test slice that are drawn by known
+chances, the more often the higher the model's risk; a row counts as an event as often as its true risk says, so that
+rare events leave little to chance. ``--outcomes disengagement`` measures one outcome. The curve is
+``AUROC = limit - b / sqrt(people)``, fitted by least squares.
 """
 
 from __future__ import annotations
@@ -14,18 +17,18 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features import Records
 from training.dataset.prepare import Clock, Prepared, prepare
-from training.evaluation.ceiling import ceiling_risks, split_regret
+from training.evaluation.ceiling import ceiling_risks, expected_split
 from training.evaluation.figures import PairRows
-from training.evaluation.oracle import true_risks
+from training.evaluation.oracle import TRUE_NAME
 from training.fitting.boosters import fit
 from training.settings import Settings
 from training.simulator import Truth
@@ -37,53 +40,46 @@ PARTS = {1: 1, 3: 3, 9: 3}
 """Share of the people (one in so many) and how many different draws of them."""
 FAR = 200_000
 DRAWS = 400
+TRUE_RISKS = ("admission", "disengagement")
+"""Outcomes whose true risk is known."""
 
 
-@dataclass(frozen=True)
-class Futures:
-    """The oracle with the filter's futures: a share of futures that is often 0 would rank worse than it knows."""
-
-    truth: Truth
-
-    @property
-    def outcomes(self) -> tuple[str, ...]:
-        return self.truth.outcomes
-
-    def risk(self, spine: pd.DataFrame, outcomes: Mapping[str, Sequence[int]], draws: int, seed: int) -> pd.DataFrame:
-        return filtered_risk(self.truth, spine, outcomes, 1, draws, seed, known=True).risks
-
-
-def measure(home: Path, rows: int, particles: int, futures: int) -> dict[str, Any]:
-    """Everything that ``docs/measured/ceiling.json`` holds."""
+def measure(home: Path, rows: int, particles: int, futures: int, outcomes: Sequence[str]) -> dict[str, Any]:
+    """Everything that ``docs/measured/ceiling.json`` holds but the command."""
     records, truth = Records.load(home / "store"), Truth.load(home / "truth")
     settings = Settings.load()
     clock = Clock(_say)
     ready = prepare(records, settings, clock)
-    horizons, seed = settings.outcomes.horizons, settings.training.seed
+    horizons = {name: settings.outcomes.horizons[name] for name in outcomes}
+    seed = settings.training.seed
     clock.stage("curve", "fitting on all people and on parts of them")
-    models = {part: _models(ready, settings, part, times) for part, times in PARTS.items()}
-    clock.stage("oracle", f"the true risk of about {rows:,} later rows")
-    happened = (ready.labels == 1).any(axis=1).to_numpy()
-    at, true = true_risks(Futures(truth), ready.spine, ready.split.test, happened, horizons, rows, futures, seed)
+    models = {part: _models(ready, settings, horizons, part, times) for part, times in PARTS.items()}
+    model = models[1][0]
+    at, weight = drawn_by_risk(np.flatnonzero(ready.split.test), model, rows, np.random.default_rng(seed))
+    clock.stage("oracle", f"the true risk of {len(at):,} later rows, twice")
+    spine = ready.spine.iloc[at].reset_index(drop=True)
+    true, oracle = (true_risks(truth, spine, horizons, futures, seed + number) for number in (1, 2))
     clock.stage("ceiling", f"the filter on the same rows: {particles:,} particles")
     seen, beliefs = ceiling_risks(truth, ready.spine, at, horizons, particles, futures, seed)
     people = int(ready.spine["patient_id"][ready.split.train].nunique())
+    draws = Draws.of(codes(spine["patient_id"]), DRAWS, seed)
     pairs = {}
     for name in seen:
-        tested = _rows(ready, name, settings)
-        found = split_regret(tested, models[1][0][name][tested.at], at, true[name], seen[name])
-        assert found is not None
-        pairs[name] = found | {
-            "filter": _agreement(seen[name], true[name]),
-            "explained": _explained(true[name], seen[name], models[1][0][name][at], beliefs),
-            "curve": _curve(tested, {part: [m[name] for m in some] for part, some in models.items()}, people),
+        label = ready.labels[name].to_numpy()[at]
+        here = ~(np.isnan(label) | np.isnan(true[name]) | np.isnan(seen[name]))
+        scores = {"oracle": oracle[name][here], "ceiling": seen[name][here], "model": model[name][at][here]}
+        known, counted = true[name][here], weight[here]
+        pairs[name] = expected_split(known, scores, draws.where(here).standing_for(counted)) | {
+            "filter": _agreement(scores["ceiling"], known, counted),
+            "explained": _explained(scores["oracle"], scores["ceiling"], scores["model"], beliefs[here], counted),
+            "curve": _curve(
+                _rows(ready, name, settings), {part: [m[name] for m in some] for part, some in models.items()}, people
+            ),
         }
         pairs[name]["split"] = _split(pairs[name])
     return {
         "note": "All people are simulated.",
         "measured_on": str(dt.datetime.now(dt.UTC).date()),
-        "command": f"python -m training.measure_ceiling --home demo --rows {rows} --particles {particles} "
-        f"--futures {futures} --out docs/measured/ceiling.json",
         "people": truth.patients,
         "people_in_training": people,
         "seed": truth.seed,
@@ -94,11 +90,40 @@ def measure(home: Path, rows: int, particles: int, futures: int) -> dict[str, An
     }
 
 
+def drawn_by_risk(
+    at: npt.NDArray[np.int64], model: Mapping[str, Floats], rows: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """About ``rows`` of the positions ``at``, in order, and how many rows each stands for. The chance of a row is half
+    alike for all and half in proportion to its risks by ``model``."""
+    wanted = 1 + np.mean([risk[at] / risk[at].mean() for risk in model.values()], axis=0)
+    chance = np.minimum(1.0, rows * wanted / wanted.sum())
+    drawn = rng.random(len(at)) < chance
+    return at[drawn], 1 / chance[drawn]
+
+
+def true_risks(
+    truth: Truth, spine: pd.DataFrame, horizons: Mapping[str, Sequence[int]], futures: int, seed: int
+) -> dict[str, Floats]:
+    """The true risk of each row by outcome and horizon (``admission_28``), with the filter's futures: a share of
+    futures that is often 0 would rank worse than the oracle knows."""
+    asked = {TRUE_NAME.get(outcome, outcome): days for outcome, days in horizons.items()}
+    table = filtered_risk(truth, spine, asked, 1, futures, seed, known=True).risks
+    return {
+        f"{outcome}_{horizon}": table.loc[
+            (table["outcome"] == TRUE_NAME.get(outcome, outcome)) & (table["horizon"] == horizon), "probability"
+        ].to_numpy(dtype=np.float64)
+        for outcome, days in horizons.items()
+        for horizon in days
+    }
+
+
 def _say(what: str) -> None:
     sys.stderr.write(what + "\n")
 
 
-def _models(ready: Prepared, settings: Settings, part: int, times: int) -> list[dict[str, Floats]]:
+def _models(
+    ready: Prepared, settings: Settings, horizons: Mapping[str, Sequence[int]], part: int, times: int
+) -> list[dict[str, Floats]]:
     """Probabilities of every row by models that learned from one person in ``part``."""
     person = codes(ready.spine["patient_id"])
     found = []
@@ -111,11 +136,12 @@ def _models(ready: Prepared, settings: Settings, part: int, times: int) -> list[
             ready.labels,
             ready.split.train & here,
             ready.split.calibration & here,
-            settings.outcomes.horizons,
+            horizons,
             few,
         )
-        score = {name: np.full(len(ready.spine), np.nan) for name in ready.labels.columns}
+        score = {}
         for name, values in fitted.by_pair(ready.matrix.values[ready.split.test]).items():
+            score[name] = np.full(len(ready.spine), np.nan)
             score[name][ready.split.test] = values
         found.append(score)
     return found
@@ -129,34 +155,34 @@ def _rows(ready: Prepared, name: str, settings: Settings) -> PairRows:
     return PairRows(at, label[at], draws, nothing, nothing, nothing)
 
 
-def _agreement(seen: Floats, true: Floats) -> dict[str, float]:
+def _agreement(seen: Floats, true: Floats, weight: Floats) -> dict[str, float]:
     """The filter's risk against the true one: both means, and the slope of the true risk over the filter's. An honest
     filter has equal means and a slope of 1, whatever it does not see.
     """
-    here = ~np.isnan(seen) & ~np.isnan(true)
-    slope = np.polyfit(seen[here], true[here], 1)[0]
+    slope = np.polyfit(seen, true, 1, w=np.sqrt(weight))[0]
     return {
-        "mean_risk": round(float(seen[here].mean()), 5),
-        "mean_true_risk": round(float(true[here].mean()), 5),
+        "mean_risk": round(float(np.average(seen, weights=weight)), 5),
+        "mean_true_risk": round(float(np.average(true, weights=weight)), 5),
         "slope": round(float(slope), 3),
     }
 
 
-def _explained(true: Floats, seen: Floats, model: Floats, beliefs: Floats) -> dict[str, float]:
-    """Share of the variance of the true log odds that the model explains, that the ceiling explains, and that the model
-    would explain with the filter's belief of one hidden quantity beside it: where the model falls short of the records.
+def _explained(true: Floats, seen: Floats, model: Floats, beliefs: Floats, weight: Floats) -> dict[str, float]:
+    """Share of the variance of the true log odds that the model explains, that the ceiling explains, that both together
+    do, and that the model would explain with the filter's belief of one hidden quantity beside it: where the model
+    falls short of the records.
     """
-    here = ~(np.isnan(true) | np.isnan(seen) | np.isnan(model))
-    target = _logit(true[here])
+    target, by = _logit(true), np.sqrt(weight)
+    spread = np.average((target - np.average(target, weights=weight)) ** 2, weights=weight)
 
     def share(*columns: Floats) -> float:
-        design = np.column_stack([np.ones(int(here.sum())), *columns])
-        left = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
-        return round(float(1 - left.var() / target.var()), 4)
+        design = np.column_stack([np.ones(len(target)), *columns])
+        left = target - design @ np.linalg.lstsq(design * by[:, None], target * by, rcond=None)[0]
+        return round(float(1 - np.average(left**2, weights=weight) / spread), 4)
 
-    own = _logit(model[here])
-    found = {"model": share(own), "ceiling": share(_logit(seen[here]))}
-    return found | {f"model and {name}": share(own, beliefs[here, n]) for n, name in enumerate(HIDDEN)}
+    own, ceiling = _logit(model), _logit(seen)
+    found = {"model": share(own), "ceiling": share(ceiling), "model and ceiling": share(own, ceiling)}
+    return found | {f"model and {name}": share(own, beliefs[:, n]) for n, name in enumerate(HIDDEN)}
 
 
 def _logit(risk: Floats) -> Floats:
@@ -208,9 +234,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=700)
     parser.add_argument("--particles", type=int, default=300)
     parser.add_argument("--futures", type=int, default=400)
+    parser.add_argument("--outcomes", nargs="+", choices=list(TRUE_RISKS), default=list(TRUE_RISKS))
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args(argv)
-    found = measure(asked.home, asked.rows, asked.particles, asked.futures)
+    found = measure(asked.home, asked.rows, asked.particles, asked.futures, asked.outcomes)
+    numbers = f"--rows {asked.rows} --particles {asked.particles} --futures {asked.futures}"
+    outcomes = f"--outcomes {' '.join(asked.outcomes)} --out docs/measured/{asked.out.name}"
+    found = {"command": f"python -m training.measure_ceiling --home demo {numbers} {outcomes}"} | found
     asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

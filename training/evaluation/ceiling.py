@@ -16,7 +16,7 @@ from training.evaluation.oracle import TRUE_NAME
 from training.simulator import Truth
 from training.simulator.ceiling import filtered_risk
 from training.statistics.metrics import Scored
-from training.statistics.resampling import Estimate, Floats
+from training.statistics.resampling import Draws, Estimate, Floats
 
 
 class Ceiling(NamedTuple):
@@ -57,6 +57,23 @@ def ceiling_risks(
     return Ceiling(risks, filtered.hidden[place, 0])
 
 
+def expected_split(true: Floats, scores: Mapping[str, Floats], draws: Draws) -> dict[str, Any]:
+    """The figures of :func:`split_regret`, where each row counts as an event as often as its true risk says, and as
+    none otherwise: what those figures are on average over all that could have happened. Few events leave no chance in
+    them. ``scores`` are those of oracle, ceiling and model; the oracle's must rest on other futures than ``true``.
+    """
+    twice = draws.where(np.tile(np.arange(len(true)), 2))
+    twice = twice.standing_for(np.concatenate([draws.each * true, draws.each * (1 - true)]))
+    label = np.repeat([1.0, 0.0], len(true))
+    auroc = {who: Scored(label, np.tile(score, 2)).ranking(twice)["auroc"] for who, score in scores.items()}
+    return {
+        "rows": len(true),
+        "expected_events": round(float(true.sum()), 1),
+        **_distances(auroc),
+        "observed_to_expected": Estimate.of(draws.ratio(true, scores["ceiling"])).as_dict(),
+    }
+
+
 def split_regret(
     rows: PairRows, model: Floats, at: npt.NDArray[np.int64], oracle: Floats | None, ceiling: Floats | None
 ) -> dict[str, Any] | None:
@@ -74,14 +91,21 @@ def split_regret(
     label, draws = rows.label[places], rows.draws.where(places)
     scores = {"oracle": oracle[here], "ceiling": ceiling[here], "model": model[places]}
     auroc = {who: Scored(label, score).ranking(draws)["auroc"] for who, score in scores.items()}
-    short, room = auroc["ceiling"] - auroc["model"], auroc["ceiling"] - 0.5
-    share = np.divide(short, room, out=np.full(len(room), np.nan), where=room > 0)
     return {
         "rows": len(np.unique(places)),
         "event_rows": int(rows.label[np.unique(places)].sum()),
+        **_distances(auroc),
+        "observed_to_expected": Estimate.of(draws.ratio(label, ceiling[here])).as_dict(),
+    }
+
+
+def _distances(auroc: Mapping[str, Floats]) -> dict[str, Any]:
+    """AUROC of oracle, ceiling and model with their draws, and what lies between them."""
+    short, room = auroc["ceiling"] - auroc["model"], auroc["ceiling"] - 0.5
+    share = np.divide(short, room, out=np.full(len(room), np.nan), where=room > 0)
+    return {
         **{f"{who}_auroc": Estimate.of(found).as_dict() for who, found in auroc.items()},
         "not_in_records": Estimate.of(auroc["oracle"] - auroc["ceiling"]).as_dict(),
         "model_short": Estimate.of(short).as_dict(),
         "share": Estimate.of(share).as_dict(),
-        "observed_to_expected": Estimate.of(draws.ratio(label, ceiling[here])).as_dict(),
     }
