@@ -1,13 +1,13 @@
 """Learns the factors of the ranges on simulated trusts, where each person's true risk is known, and writes
 ``training/fitting/range_factors.csv``::
 
-    python -m training.learn_ranges --people 1500 --out training/fitting/range_factors.csv
+    python -m training.learn_ranges --out training/fitting/range_factors.csv
 
-For each trust a model is trained and its refits' spread learned, as in any training. Then one test row of each person
-is compared with the simulator's risk, from more futures where the first held no event. What is learned is where true
-risks lie from the model's on the logit: a shift and a standard deviation that depend on the risk, by maximum likelihood
-with the noise of the simulated futures in it, and how many standard deviations below and above leave one true risk in
-twenty outside.
+For each trust a model is trained and its refits' spread learned, as in any training. Then one test row of some people
+is compared with the simulator's risk. What is learned for each prediction window is where true risks lie from the
+model's on the logit: a shift and a standard deviation by maximum likelihood, with the noise of the simulated futures in
+it, and how many standard deviations below and above leave one true risk in twenty outside. They are the same at every
+risk: how they change with the risk differs from trust to trust, so a slope learned on some holds too few elsewhere.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import brentq, minimize
-from scipy.special import logsumexp, xlog1py, xlogy
 
-from models.calibration import sigmoid
 from models.ranges import LEVEL, RangeFactor
 from models.risk_model import stack_horizons
 from training.dataset.prepare import Clock, Prepared, prepare
@@ -34,14 +32,19 @@ from training.fitting.boosters import Fitted, fit
 from training.fitting.ranges import spread_boosters
 from training.settings import Settings
 from training.simulator import SimulatedTrust, Truth, World, simulate
+from training.simulator.ceiling import filtered_risk
 from training.statistics.resampling import Floats, Mask, codes
-from training.statistics.true_risks import below, distances
+from training.statistics.true_risks import GRID, below, distances, log_likelihood
 
 YEARS, TEAMS = 4, 8
-FUTURES, MORE_FUTURES = 200, 2000
-"""Of each row, and of each row without an event of some outcome among the first: its risk may be anything below one in
-a few hundred, and the lower ends of ranges lie there (``training.statistics.true_risks``)."""
-LEVELS, SLOPES = ("shift", "log_hidden"), ("shift_slope", "log_hidden_slope")
+PEOPLE, ROWS = 1000, 450
+"""People of each trust, and how many of them are compared with the truth."""
+FUTURES, MORE_FUTURES = 100, (200, 700)
+"""Futures of each row, and more, twice, of a row whose futures so far hold no disengagement: its risk may be anything
+below one in a few hundred, and the lower ends of ranges lie there (``training.statistics.true_risks``)."""
+WORTH = 60
+"""The risk of an admission is a mean over futures of the summed chance of each day, and no share of events. From
+``FUTURES`` futures it is as exact as a share that rests on about so many events (measured: docs/evaluation.md)."""
 TRUSTS: Mapping[int, World] = {
     11: World(),
     12: World(severity_spread=1.2, drift_admission=0.3),
@@ -53,7 +56,6 @@ TRUSTS: Mapping[int, World] = {
 """Seeds and worlds: the simulator's own three times, and three where people differ in other ways, where admissions or
 missed contacts rise, and where the tests of the unwell are lost. Factors from one trust alone would fit that trust."""
 Counted = Mapping[tuple[str, int], tuple[Floats, Floats]]
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,17 @@ def train_on(people: int, seed: int, world: World, settings: Settings) -> tuple[
     return trust, ready, fitted
 
 
-def observe(people: int, seed: int, world: World, settings: Settings) -> dict[tuple[str, int], SimulatedRisks]:
-    """One test row of each person of a simulated trust, by outcome and horizon."""
+def observe(
+    people: int, rows: int, seed: int, world: World, settings: Settings
+) -> dict[tuple[str, int], SimulatedRisks]:
+    """One test row of each of ``rows`` people of a simulated trust, by outcome and horizon."""
     trust, ready, fitted = train_on(people, seed, world, settings)
     split, horizons = ready.split, settings.outcomes.horizons
     owner = codes(ready.spine["patient_id"])
     spreads = spread_boosters(fitted, ready.matrix.values, ready.labels, owner, split.train, settings.training)
-    at = one_row_each(owner, split.test, seed)
+    at = one_row_each(owner, split.test, rows, seed)
     spine, values = ready.spine.iloc[at].reset_index(drop=True), ready.matrix.values[at]
-    _, counted = count_futures(trust.truth, spine, horizons, seed)
+    counted = count_futures(trust.truth, spine, horizons, seed)
     found = {}
     for outcome, days in horizons.items():
         logit = fitted.calibration[outcome].logit(fitted.margins(values, outcome))
@@ -98,38 +102,55 @@ def observe(people: int, seed: int, world: World, settings: Settings) -> dict[tu
     return found
 
 
-def one_row_each(owner: npt.NDArray[np.int64], test: Mask, seed: int) -> npt.NDArray[np.int64]:
-    """Positions of one random test row of each person, in order."""
+def one_row_each(owner: npt.NDArray[np.int64], test: Mask, most: int, seed: int) -> npt.NDArray[np.int64]:
+    """Positions of one random test row of each person, or of ``most`` random people, in order."""
     drawn = np.random.default_rng(seed).permutation(np.flatnonzero(test))
-    return np.sort(drawn[np.unique(owner[drawn], return_index=True)[1]])
+    found = np.sort(drawn[np.unique(owner[drawn], return_index=True)[1]])
+    if len(found) > most:
+        found = np.sort(np.random.default_rng(seed).permutation(found)[:most])
+    return found
 
 
-def count_futures(
-    truth: Truth, spine: pd.DataFrame, horizons: Mapping[str, Sequence[int]], seed: int
-) -> tuple[Counted, Counted]:
-    """Of each row of ``spine``, by outcome and horizon, the futures with the event and all futures (0 where the person
-    was absent): first of ``FUTURES``, then with ``MORE_FUTURES`` more of rows without an event of some pair."""
+def count_futures(truth: Truth, spine: pd.DataFrame, horizons: Mapping[str, Sequence[int]], seed: int) -> Counted:
+    """Of each row of ``spine``, by outcome and horizon, how many futures held the event and how many there were (0
+    where the person was absent). Of an admission, whose risk is no count, as many as tell as much: ``WORTH`` events."""
     asked = {TRUE_NAME.get(outcome, outcome): days for outcome, days in horizons.items()}
 
-    def count(risks: pd.DataFrame, outcome: str, horizon: int, futures: int) -> tuple[Floats, Floats]:
-        own = risks[(risks["outcome"] == TRUE_NAME.get(outcome, outcome)) & (risks["horizon"] == horizon)]
-        share = spine.merge(own, on=["patient_id", "as_of"], how="left")["probability"].to_numpy(dtype=np.float64)
-        return np.round(np.nan_to_num(share) * futures), np.where(np.isnan(share), 0.0, futures)
+    def known(some: pd.DataFrame, futures: int, number: int, outcomes: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+        return filtered_risk(truth, some, outcomes, 1, futures, seed + 1000 * number, known=True).risks
 
-    pairs = [(outcome, horizon) for outcome, days in horizons.items() for horizon in days]
-    risks = truth.risk(spine, asked, draws=FUTURES, seed=seed)
-    first = {pair: count(risks, *pair, FUTURES) for pair in pairs}
-    never = risks.loc[risks["probability"] == 0, ["patient_id", "as_of"]].drop_duplicates().reset_index(drop=True)
-    if never.empty:
-        return first, first
-    again = truth.risk(never, asked, draws=MORE_FUTURES, seed=seed + 1)
-    more = {pair: count(again, *pair, MORE_FUTURES) for pair in pairs}
-    return first, {pair: (first[pair][0] + more[pair][0], first[pair][1] + more[pair][1]) for pair in pairs}
+    def share(table: pd.DataFrame, outcome: str, horizon: int) -> Floats:
+        own = (table["outcome"] == TRUE_NAME.get(outcome, outcome)) & (table["horizon"] == horizon)
+        return table.loc[own, "probability"].to_numpy(dtype=np.float64)
+
+    first = known(spine, FUTURES, 0, asked)
+    found: dict[tuple[str, int], tuple[Floats, Floats]] = {}
+    for outcome, days in horizons.items():
+        for horizon in days:
+            risk = share(first, outcome, horizon)
+            there = ~np.isnan(risk)
+            if outcome == "admission":
+                futures = np.divide(WORTH, np.maximum(risk, 1e-6), out=np.zeros(len(risk)), where=there)
+                found[outcome, horizon] = np.where(there, WORTH, 0.0), futures
+                continue
+            happened, futures = np.round(np.nan_to_num(risk) * FUTURES), np.where(there, FUTURES, 0.0)
+            for number, more in enumerate(MORE_FUTURES, start=1):
+                none = np.flatnonzero(there & (happened == 0))
+                if len(none):
+                    again = known(
+                        spine.iloc[none].reset_index(drop=True),
+                        more,
+                        number,
+                        {TRUE_NAME.get(outcome, outcome): (horizon,)},
+                    )
+                    happened[none] += np.round(np.nan_to_num(share(again, outcome, horizon)) * more)
+                    futures[none] += more
+            found[outcome, horizon] = happened, futures
+    return found
 
 
 def learn(trusts: Sequence[SimulatedRisks], horizon: int) -> RangeFactor:
-    """The factor at one horizon, from rows of several trusts. A slope that differs from trust to trust is chance of
-    their calibrations, so slopes are shrunk by how much they do."""
+    """The factor at one horizon, from rows of several trusts."""
     everybody = SimulatedRisks(*(np.concatenate([getattr(one, name) for one in trusts]) for name in vars(trusts[0])))
     lowest, highest = np.quantile(everybody.logit, [0.02, 0.99])
     start = RangeFactor(
@@ -144,9 +165,7 @@ def learn(trusts: Sequence[SimulatedRisks], horizon: int) -> RangeFactor:
         below=1.0,
         above=1.0,
     )
-    alone = [_likeliest(one, start, (*LEVELS, *SLOPES)) for one in trusts]
-    slopes = {name: _shrunk([getattr(one, name) for one in alone]) for name in SLOPES}
-    found = _likeliest(everybody, start.model_copy(update=slopes), LEVELS)
+    found = _likeliest(everybody, start)
     shift, hidden = found.offset(everybody.logit)
     width = np.hypot(everybody.spread, hidden)
     posterior = np.concatenate([distances(one.logit, one.happened, one.futures) for one in trusts])
@@ -169,36 +188,28 @@ def _reach(too_many_outside: Callable[[float], float]) -> float:
     return float(brentq(too_many_outside, 0.2, 8.0))
 
 
-def _likeliest(seen: SimulatedRisks, start: RangeFactor, free: tuple[str, ...]) -> RangeFactor:
-    """``start`` with the ``free`` fields of greatest likelihood."""
+def _likeliest(seen: SimulatedRisks, start: RangeFactor) -> RangeFactor:
+    """``start`` with the shift and the hidden part of greatest likelihood."""
 
     def factor(x: Floats) -> RangeFactor:
-        return start.model_copy(update=dict(zip(free, map(float, x), strict=True)))
+        return start.model_copy(update={"shift": float(x[0]), "log_hidden": float(x[1])})
+
+    known = log_likelihood(seen.logit, seen.happened, seen.futures)
 
     def loss(x: Floats) -> float:
         shift, hidden = factor(x).offset(seen.logit)
-        width = np.hypot(seen.spread, hidden)
-        risk = np.clip(sigmoid((seen.logit + shift)[:, None] + width[:, None] * _NODES), 1e-12, 1 - 1e-12)
-        terms = xlogy(seen.happened[:, None], risk) + xlog1py((seen.futures - seen.happened)[:, None], -risk)
-        return -float(logsumexp(terms + np.log(_WEIGHTS / _WEIGHTS.sum()), axis=1).sum())
+        width = np.hypot(seen.spread, hidden)[:, None]
+        density = np.exp(known - 0.5 * ((GRID - shift[:, None]) / width) ** 2) / width
+        return -float(np.log(density.sum(axis=1) + 1e-300).sum())
 
-    begin = np.array([getattr(start, name) for name in free])
     options = {"maxiter": 800, "xatol": 1e-3, "fatol": 1e-2}
-    return factor(minimize(loss, begin, method="Nelder-Mead", options=options).x)
+    return factor(minimize(loss, np.array([start.shift, start.log_hidden]), method="Nelder-Mead", options=options).x)
 
 
-def _shrunk(values: Sequence[float]) -> float:
-    """The mean, drawn towards 0 by the share of its square that is the variance of a mean of so many."""
-    mean = float(np.mean(values))
-    if len(values) < 2 or mean == 0:
-        return 0.0
-    return mean * max(0.0, 1 - float(np.var(values, ddof=1)) / len(values) / mean**2)
-
-
-def learn_all(people: int, trusts: Mapping[int, World], settings: Settings) -> pd.DataFrame:
-    """One row for each outcome and horizon: the factor learned on ``trusts`` (worlds by seed) of so many people, the
-    people it was learned from, and today. The same arguments give the same factors."""
-    seen = [observe(people, seed, world, settings) for seed, world in trusts.items()]
+def learn_all(people: int, rows_each: int, trusts: Mapping[int, World], settings: Settings) -> pd.DataFrame:
+    """One row for each outcome and horizon: the factor learned on ``rows_each`` people of each of ``trusts`` (worlds by
+    seed) of so many ``people``, the people it was learned from, and today. The same arguments give the same factors."""
+    seen = [observe(people, rows_each, seed, world, settings) for seed, world in trusts.items()]
     rows = []
     for outcome, horizon in seen[0]:
         here = [trust[outcome, horizon] for trust in seen]
@@ -210,12 +221,14 @@ def learn_all(people: int, trusts: Mapping[int, World], settings: Settings) -> p
 
 def main(argv: Sequence[str] | None = None) -> None:
     asked = argparse.ArgumentParser(description="Learn the factors of the ranges on simulated trusts.")
-    asked.add_argument("--people", type=int, default=1500)
+    asked.add_argument("--people", type=int, default=PEOPLE)
+    asked.add_argument("--rows", type=int, default=ROWS, help="people of each trust who are compared with the truth")
     asked.add_argument("--out", type=Path, required=True)
     options = asked.parse_args(argv)
     settings = Settings()
     few = settings.training.model_copy(update={"fewest_calibration_events": 1})
-    learn_all(options.people, TRUSTS, settings.model_copy(update={"training": few})).to_csv(options.out, index=False)
+    settings = settings.model_copy(update={"training": few})
+    learn_all(options.people, options.rows, TRUSTS, settings).to_csv(options.out, index=False)
 
 
 if __name__ == "__main__":

@@ -32,10 +32,7 @@ def distances(logit: Floats, happened: Floats, futures: Floats | int, weight: Fl
     weight = np.ones(len(logit)) if weight is None else weight
     found = np.empty((len(logit), len(GRID)))
     for rows in np.array_split(np.argsort(logit, kind="stable"), min(BANDS, max(1, len(logit) // 50))):
-        risk = np.clip(sigmoid(logit[rows, None] + GRID), 1e-12, 1 - 1e-12)
-        count, other = happened[rows, None], (futures - happened)[rows, None]
-        log_likelihood = xlogy(count, risk) + xlog1py(other, -risk)
-        likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+        likelihood = np.exp(log_likelihood(logit[rows], happened[rows], futures[rows]))
         density = np.full(len(GRID), 1 / len(GRID))
         for _ in range(_ROUNDS):
             posterior = likelihood * density
@@ -43,6 +40,13 @@ def distances(logit: Floats, happened: Floats, futures: Floats | int, weight: Fl
             density = weight[rows] @ posterior / weight[rows].sum()
         found[rows] = posterior
     return found
+
+
+def log_likelihood(logit: Floats, happened: Floats, futures: Floats) -> Floats:
+    """Log likelihood of each distance of ``GRID`` for each row, 0 at the likeliest; shape (rows, len(GRID))."""
+    risk = np.clip(sigmoid(logit[:, None] + GRID), 1e-12, 1 - 1e-12)
+    found: Floats = xlogy(happened[:, None], risk) + xlog1py((futures - happened)[:, None], -risk)
+    return found - found.max(axis=1, keepdims=True)
 
 
 def below(posterior: Floats, distance: Floats) -> Floats:
