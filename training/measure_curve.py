@@ -3,9 +3,9 @@
     python -m training.measure_curve --people 200000 --pieces pieces --out docs/measured/curve.json
 
 Trusts of ``PIECE`` people are simulated one after another, up to the day on which the labels of training end, and a few
-rows of each person are kept in ``--pieces`` (a folder that a later run continues). Models of several sizes learn from
-them with the parameters of ``upstream train``, and are judged on the test slice of the demo's trust, of whom none
-learned from anybody. Only an order is judged, so nothing is calibrated.
+rows of each person are kept in ``--pieces``, a folder that a later run continues, with the figures of each size. Models
+of several sizes learn from them with the parameters of ``upstream train``, and are judged on the test slice of the
+demo's trust, of whom none learned from anybody. Only an order is judged, so nothing is calibrated.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def make_piece(number: int, people: int, dates: npt.NDArray[np.datetime64], sett
     labels = followed.labels(settings.outcomes.horizons)
     values = build(records, spine, threads=settings.training.threads).values
     return PieceOfPeople(
-        values, {name: labels[name].to_numpy(np.float32) for name in labels}, codes(spine["patient_id"])
+        values, {str(name): labels[name].to_numpy(np.float32) for name in labels}, codes(spine["patient_id"])
     )
 
 
@@ -108,14 +108,12 @@ def measure(folder: Path, sizes: Mapping[int, int], settings: Settings, tested: 
     values, labels = ready.matrix.values[ready.split.test], ready.labels[ready.split.test]
     owner = codes(ready.spine["patient_id"][ready.split.test])
     horizons = settings.outcomes.horizons
-    pieces = gather(folder, max(sizes), dates, settings, size)
-    found: dict[str, dict[int, Floats]] = {name: {} for name in labels}
-    seconds = {}
+    found: dict[str, dict[int, Floats]] = {str(name): {} for name in labels}
+    seconds: dict[int, float] = {}
 
-    def ranked(first: int, last: int, outcome: str) -> dict[str, Floats]:
+    def ranked(some: list[PieceOfPeople], outcome: str) -> dict[str, Floats]:
         """AUROC of a model of some people, by outcome and horizon (``admission_28``), with its draws."""
         days = horizons[outcome]
-        some = those_of(pieces, first, last)
         booster = grow_on_pieces(some, days, outcome, CATALOGUE, settings.training.of(outcome))
         margin = raw_margins(booster, values, days, 1)
         auroc = {}
@@ -127,15 +125,24 @@ def measure(folder: Path, sizes: Mapping[int, int], settings: Settings, tested: 
         return auroc
 
     for people, times in sizes.items():
-        begun = time.process_time()
-        asked = [(number * people, (number + 1) * people, outcome) for number in range(times) for outcome in horizons]
-        with ThreadPoolExecutor(settings.training.threads) as pool:
-            every = list(pool.map(lambda one: ranked(*one), asked))
-        seconds[people] = round((time.process_time() - begun) / times, 1)
-        for name in found:
-            found[name][people] = np.array([one[name] for one in every if name in one])
+        kept = folder / f"{people}_people_{times}_times.npz"
+        if not kept.exists():
+            pieces = gather(folder, people * times, dates, settings, size)
+            begun = time.process_time()
+            groups = [those_of(pieces, number * people, (number + 1) * people) for number in range(times)]
+            asked = [(some, outcome) for some in groups for outcome in horizons]
+            with ThreadPoolExecutor(settings.training.threads) as pool:
+                every = list(pool.map(lambda one: ranked(*one), asked))
+            auroc = {name: np.array([one[name] for one in every if name in one]) for name in found}
+            took: dict[str, Any] = {"seconds": np.array((time.process_time() - begun) / times)}
+            np.savez(kept, **took | auroc)
+        with np.load(kept) as held:
+            seconds[people] = round(float(held["seconds"]), 1)
+            for name in found:
+                found[name][people] = held[name]
         reached = ", ".join(f"{name} {found[name][people][:, 0].mean():.4f}" for name in found)
         _say(f"{people:,} people, {times} times: {seconds[people]} s of processor time each; {reached}")
+    pieces = gather(folder, max(sizes), dates, settings, size)
     return {
         "note": "All people are simulated.",
         "measured_on": str(dt.datetime.now(dt.UTC).date()),

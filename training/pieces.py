@@ -31,7 +31,8 @@ class PieceOfPeople:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         np.save(folder / "values.npy", self.values)
-        np.savez(folder / "rows.npz", person=self.person, **self.labels)
+        rows: dict[str, Any] = {"person": self.person, **self.labels}
+        np.savez(folder / "rows.npz", **rows)
 
     @classmethod
     def load(cls, folder: Path) -> PieceOfPeople:
