@@ -50,6 +50,9 @@ def score(
     bundle: Annotated[
         Path | None, typer.Option(help="With --silent: bundle to score with, for a challenger; the home's by default.")
     ] = None,
+    score_all: Annotated[
+        bool, typer.Option("--score-all", help="Also score people whose records are those of a run of the same day.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run the nightly job: score everyone on a caseload and publish the worklists. It publishes all teams or none.
@@ -57,6 +60,9 @@ def score(
     The new records are compared with those behind the published list. If they differ by more than mlflow.yaml allows
     (arrival), nothing is published, the message says why, and the exit code is 1. --accept-change publishes them when
     a named person confirms them.
+
+    A second run of one day (a late or corrected extract) scores only the people whose records changed, and copies the
+    others from the earlier run. The result is the same. On another day everybody is scored.
 
     Replies by text with a closed code become contacts of the store first, each known from the day it came in.
 
@@ -95,6 +101,7 @@ def score(
         tolerances=settings.arrival,
         lottery=settings.lottery,
         accept=Acceptance(by, why) if accept_change else None,
+        score_all=score_all,
         progress=progress,
     )
     exported: dict[str, object] = {}

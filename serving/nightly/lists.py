@@ -1,4 +1,4 @@
-"""The lists of one run, made from the staged scores, the previous list and the reviews since, by the rules of
+"""The lists of one run, made from the scores of the run, the previous list and the reviews since, by the rules of
 ``serving.worklists.rules``.
 """
 
@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from models.lottery_band import Ticket
-from serving.nightly.staging import Staging
+from serving.nightly.written import Written
 from serving.runs import repository
+from serving.storage.tables import list_draws, list_exits, list_lines
 from serving.worklists.rules import (
     NO_SAFETY_GAP,
     PRESSING,
@@ -43,10 +44,14 @@ class Lists:
     rules: dict[str, Any]
     draws: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def rows(self) -> dict[Table, list[dict[str, Any]]]:
+        """By table, without ``run_id``."""
+        return {list_lines: self.lines, list_exits: self.exits, list_draws: self.draws}
+
 
 def make_lists(
-    connection: Connection,
-    staging: Staging,
+    written: Written,
     rules: ListRules,
     as_of: dt.date,
     capacity: Mapping[str, int | None],
@@ -55,9 +60,10 @@ def make_lists(
     """The list of every team. ``capacity`` is its reviews per week. ``gone`` gives the reasons why people of the
     records are not on a caseload.
     """
-    earlier = repository.run_before(connection, staging.run_id, as_of)
+    connection = written.connection
+    earlier = repository.run_before(connection, written.run_id, as_of)
     before = _before(connection, earlier.run_id) if earlier is not None else {}
-    people = _candidates(connection, staging, rules, as_of)
+    people = _candidates(written, rules, as_of)
     same = earlier is not None and earlier.summary.get("list", {}).get("rules") == plain_rules(rules)
     team_of = {c.patient_id: team for team, members in people.items() for c in members}
     lines, exits, teams = [], [], {}
@@ -92,20 +98,19 @@ def _draw_row(team: str, as_of: dt.date, ticket: Ticket) -> dict[str, Any]:
     return {"team_id": team, "patient_id": row.pop("person"), "drawn_on": as_of, **row}
 
 
-def _candidates(
-    connection: Connection, staging: Staging, rules: ListRules, as_of: dt.date
-) -> dict[str, list[Candidate]]:
+def _candidates(written: Written, rules: ListRules, as_of: dt.date) -> dict[str, list[Candidate]]:
     """All people by team."""
+    connection = written.connection
     reviewed = {row.patient_id: row for row in repository.newest_reviews(connection)}
     stood = {(row.patient_id, row.run_id, row.code) for row in repository.codes_at_review(connection, PRESSING[0])}
     new = {
         patient
-        for patient, code in staging.safety_codes(PRESSING[0])
+        for patient, code in written.safety_codes(PRESSING[0])
         if patient in reviewed and (patient, reviewed[patient].run_id, code) not in stood
     }
-    stands = {} if rules.band is None else _draws_that_stand(connection, staging.run_id, as_of)
+    stands = {} if rules.band is None else _draws_that_stand(connection, written.run_id, as_of)
     found: dict[str, list[Candidate]] = {}
-    for patient, team, risk, seen, worst, number in staging.candidates(rules.outcome, rules.horizon_days, PRESSING):
+    for patient, team, risk, seen, worst, number in written.candidates(rules.outcome, rules.horizon_days, PRESSING):
         review = reviewed.get(patient)
         candidate = Candidate(
             patient_id=patient,

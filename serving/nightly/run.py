@@ -1,9 +1,10 @@
 """The nightly run: turns a store of records into one published set of worklists. It publishes all of them or none.
 
-The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored
-first, in shards of people, by the function that answers ``POST /v1/scores``, on two cores; each finished shard goes to
-disk, so memory holds one shard per core and an interrupted run resumes. Then one transaction writes the rows, the
-audit event and the pointer. A lock prevents a second run at the same time.
+The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everybody whose
+records changed since an earlier run of the day is scored first, in shards of people, by the function that answers
+``POST /v1/scores``, on two cores; each finished shard goes to disk, so memory holds one shard per core and an
+interrupted run resumes. Then one transaction writes the rows, the audit event and the pointer. A lock prevents a
+second run at the same time.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from features.errors import UpstreamError
 from features.records import date_of, day_of
 from features.records.unmapped import unknown_medicines
 from features.settings import ArrivalSettings, LotterySettings
-from features.sharded.partition import code_identity
 from features.summaries import summary_of
 from models import RiskModel
 from models.bundle.not_promoted import refuse_unless_demo
@@ -35,29 +35,24 @@ from models.bundle.signature import refuse_unsigned
 from models.lottery_band import BandRules
 from serving.auditlog.log import Audit, Look, append
 from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, newest_day, refusals
-from serving.nightly.fitting_ids import LONGEST_ID, plain_text, refuse_erased, storable, without_erased
-from serving.nightly.lists import Lists, make_lists, plain_rules
+from serving.nightly.fitting_ids import refuse_erased, storable, without_erased
+from serving.nightly.lists import make_lists, plain_rules
 from serving.nightly.processes import in_processes
 from serving.nightly.rows.scored import rows_of
 from serving.nightly.rows.timeline import groups, listed, timelines
+from serving.nightly.run_rows import run_row, summary_of_run, team_rows, told_of_run
 from serving.nightly.staging import Staging
 from serving.nightly.summary import Summary, left_out_of
-from serving.runs.repository import (
-    NewRun,
-    current_run,
-    find_run,
-    publish,
-    refuse,
-    thin,
-    write_run,
-)
+from serving.nightly.unchanged import find_unchanged
+from serving.nightly.written import Written
+from serving.runs.repository import begin_run, current_run, end_run, find_run, publish, refuse, thin
 from serving.runs.run_lock import only_runner, staging_folder
 from serving.scoring.service import score_people
 from serving.storage import migrations
 from serving.storage.database import Database
 from serving.summaries.schemas import stored
 from serving.worklists.ranking import Ranking
-from serving.worklists.rules import PRESSING, ListRules
+from serving.worklists.rules import ListRules
 
 SHARD = 2_000
 DEFAULT_TOLERANCES = ArrivalSettings()
@@ -88,6 +83,7 @@ def score_store(
     tolerances: ArrivalSettings = DEFAULT_TOLERANCES,
     lottery: LotterySettings = NO_LOTTERY,
     accept: Acceptance | None = None,
+    score_all: bool = False,
     progress: Progress = lambda stage, done, total: None,
 ) -> Summary:
     """Scores everybody on the caseload and publishes the worklists.
@@ -97,7 +93,8 @@ def score_store(
     ``ranking`` is the order of the published lists; ``shard`` is how many people each of ``threads`` processes holds
     in memory at once. Runs older than ``explained_days`` keep their risks, ranks and gaps and lose their explanations.
     The records are compared with those behind the published list: if they differ by more than ``tolerances``, nothing
-    is published and ``ListRefused`` says why, unless ``accept`` names the person who accepts the change. Raises
+    is published and ``ListRefused`` says why, unless ``accept`` names the person who accepts the change. People whose
+    records are those of an earlier run of the same day are copied from it; ``score_all`` scores them too. Raises
     ``AlreadyRunning`` if another run is active, ``ErasedMeanwhile``, ``NothingToScore``, ``RecordsError``,
     ``BundleError`` or ``DatabaseUnavailable``; then nothing is published.
     """
@@ -129,34 +126,45 @@ def score_store(
             return before
         if chosen.spine.empty:
             raise NothingToScore(_nobody(chosen))
-        # Shards scored by other code are not reused.
-        who = [code_identity(), str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
+        same = find_unchanged(opened, model, records, day, chosen, score_all=score_all)
+        changed = chosen.spine[~chosen.spine["patient_id"].isin(same.people)]
+        # Shards scored by other code, or of other records, are not reused.
+        who = [same.made_of, str(shard), *changed["patient_id"], *changed["team_id"]]
         staging = Staging(folder, run_id, who)
-        resumed = len(staging.finished)
+        resumed = staging.finished
         unknown = unknown_medicines(records, store)
-        if not staging.finished:
-            _compile(model, records, day, str(chosen.spine["patient_id"].iloc[0]))
-        _score_shards(model, records, day, chosen, unknown, threads, shard, staging, progress, lock)
+        if not resumed and len(changed):
+            _compile(model, records, day, str(changed["patient_id"].iloc[0]))
+        _score_shards(model, records, day, changed, same.hashes, unknown, threads, shard, staging, progress, lock)
         computed = time.perf_counter()
         progress("publishing", 0, 1)
-        new = NewRun(run={"run_id": run_id})
-        _complete(new, staging, model, records, day, started, in_scope_kinds)
-        sizes = replace(sizes, gaps=staging.people_by_code())
-        new.run["summary"]["arrived"] = sizes.as_dict()
-        reasons = _guard(opened, sizes, run_id, tolerances, accept)
-        with opened.write() as connection:
+        run = run_row(run_id, model, records, day, started)
+        listed_teams = team_rows(records, frozenset(teams.index), in_scope_kinds)
+        with _refusal_kept(opened, run_id, sizes), opened.write() as connection:
             made = find_run(connection, run_id)
             if made is not None:  # written meanwhile by a run on another machine
                 return _reused(made)
-            lists = _make_lists(connection, new, staging, rules, day, chosen)
-            summary = replace(_summary(new, lists, staging, model, records, chosen, day), shards_resumed=resumed)
-            if unfit:
-                summary.left_out[f"id longer than {LONGEST_ID} characters, or with control characters"] = unfit
-            summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
-            new.run["summary"]["report"] = summary.as_dict()
-            write_run(connection, new)
+            begin_run(connection, run, listed_teams)
             staging.copy_into(connection)
-            _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people, accept, reasons)
+            same.copy_into(connection, run_id)
+            written = Written(connection, run_id)
+            sizes = replace(sizes, gaps=written.people_by_code())
+            reasons = _reasons(connection, sizes, tolerances, accept)
+            excluded = chosen.excluded()
+            gone = dict(zip(excluded["patient_id"], excluded["reason"], strict=True))
+            capacity = {team["team_id"]: team["weekly_reviews"] for team in listed_teams}
+            lists = make_lists(written, rules, day, capacity, gone)
+            summary = summary_of_run(run, listed_teams, written, lists, left_out_of(chosen, unfit))
+            summary = replace(
+                summary,
+                rows_set_aside=records.rows_set_aside,
+                shards_resumed=len(resumed),
+                unchanged=len(same.people),
+                seconds={"load": round(loaded - began, 3), "score": round(computed - loaded, 3)},
+            )
+            told = told_of_run(model, written, lists) | {"arrived": sizes.as_dict(), "made_of": same.made_of}
+            end_run(connection, run_id, told | {"report": summary.as_dict()}, lists.rows)
+            _publish(opened, connection, model, run_id, run["finished_at"], summary.people, accept, reasons)
             refuse_erased(connection, chosen)
         staging.remove()
         with opened.write() as connection:  # separate: what is published stays published
@@ -182,21 +190,36 @@ def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> N
 
 def _guard(
     database: Database, sizes: Arrived, run_id: str, tolerances: ArrivalSettings, accept: Acceptance | None
+) -> None:
+    """Raises ``ListRefused`` if there are reasons not to publish and nobody accepts them, and keeps the refusal."""
+    with _refusal_kept(database, run_id, sizes), database.read() as connection:
+        _reasons(connection, sizes, tolerances, accept)
+
+
+def _reasons(
+    connection: Connection, sizes: Arrived, tolerances: ArrivalSettings, accept: Acceptance | None
 ) -> list[str]:
-    """Checks for reasons not to publish. Raises ``ListRefused``, and keeps the refusal for the status page, if nobody
-    accepts it.
-    """
-    with database.read() as connection:
-        run = current_run(connection)
+    """The reasons not to publish that somebody accepts. Raises ``ListRefused`` if nobody does."""
+    run = current_run(connection)
     before = Arrived.of(run.summary.get("arrived")) if run is not None else None
     reasons = refusals(sizes, before, run.as_of if run is not None else None, tolerances)
     if reasons and accept is None:
-        with database.write() as connection:
-            refuse(connection, run_id, dt.date.fromisoformat(sizes.as_of), reasons, dt.datetime.now(dt.UTC))
-            by = Audit(database, actor="nightly", role="operator", request_id=run_id[:16])
-            append(connection, by, Look("run.refused", detail={"reasons": reasons}))
         raise ListRefused(reasons)
     return reasons
+
+
+@contextmanager
+def _refusal_kept(database: Database, run_id: str, sizes: Arrived) -> Iterator[None]:
+    """Keeps the refusal of a run for the status page and in the log. It goes around the transaction of the run, which
+    the refusal undoes."""
+    try:
+        yield
+    except ListRefused as refused:
+        with database.write() as connection:
+            refuse(connection, run_id, dt.date.fromisoformat(sizes.as_of), refused.reasons, dt.datetime.now(dt.UTC))
+            by = Audit(database, actor="nightly", role="operator", request_id=run_id[:16])
+            append(connection, by, Look("run.refused", detail={"reasons": refused.reasons}))
+        raise
 
 
 def _again(database: Database, model: RiskModel, run_id: str, accept: Acceptance | None) -> Summary | None:
@@ -246,7 +269,8 @@ def _score_shards(
     model: RiskModel,
     records: Records,
     day: dt.date,
-    chosen: Caseload,
+    people_and_teams: pd.DataFrame,
+    hashes: dict[str, bytes],
     unknown: dict[str, int],
     processes: int,
     shard: int,
@@ -254,8 +278,9 @@ def _score_shards(
     progress: Progress,
     lock: int,
 ) -> None:
-    """Scores every unfinished shard and writes it to disk, ``processes`` at a time."""
-    people, team_of = chosen.spine["patient_id"].tolist(), chosen.spine["team_id"].tolist()
+    """Scores every unfinished shard of ``people_and_teams`` (columns patient_id and team_id) and writes it to disk,
+    ``processes`` at a time."""
+    people, team_of = people_and_teams["patient_id"].tolist(), people_and_teams["team_id"].tolist()
     finished = staging.finished
     missing = [first for first in range(0, len(people), shard) if first not in finished]
     # The last shard is shorter; for the progress display that is close enough.
@@ -268,6 +293,8 @@ def _score_shards(
         kept: list[dict[str, Any]] = []
         found = score_people(model, part, day, ids, each=lambda one: kept.append(stored(summary_of(one), one.as_of)))
         rows = rows_of(found, dict(zip(ids, team_of[first : first + shard], strict=True)), unknown)
+        for person in rows["people"]:
+            person["records_hash"] = hashes[person["patient_id"]]
         rows["timelines"] = timelines(part, day, ids)
         rows["person_groups"] = groups(part, day, ids)
         rows["summaries"] = [
@@ -282,106 +309,6 @@ def _score_shards(
         progress("scoring", scored, len(people))
 
     in_processes(work, missing, processes, done, close=lock)
-
-
-def _complete(
-    new: NewRun,
-    staging: Staging,
-    model: RiskModel,
-    records: Records,
-    day: dt.date,
-    started: dt.datetime,
-    in_scope_kinds: tuple[str, ...],
-) -> None:
-    """Adds the teams and the figures of the run as a whole."""
-    sizes = staging.team_sizes()
-    for team in records["teams"].to_dict("records"):
-        fits = len(str(team["team_id"])) <= LONGEST_ID and str(team["team_id"]).isprintable()
-        if fits and (team["team_id"] in sizes or team["kind"] in in_scope_kinds):
-            known = {str(key): None if pd.isna(value) else value for key, value in team.items()}
-            new.teams.append(
-                {
-                    "team_id": known["team_id"],
-                    "name": plain_text(known["name"]) or known["team_id"],
-                    "kind": plain_text(known["kind"]),
-                    "weekly_reviews": None if known["weekly_reviews"] is None else int(known["weekly_reviews"]),
-                }
-            )
-    new.run.update(
-        bundle_id=model.manifest.bundle_id,
-        model_version=model.manifest.model_version,
-        data_hash=records.data_hash,
-        data_source=str(records.about.get("source") or ("simulated" if records.synthetic else "records store"))[:200],
-        synthetic=records.synthetic or model.manifest.synthetic,
-        as_of=day,
-        newest_record_on=newest_day(records, before=day),
-        started_at=started,
-        finished_at=dt.datetime.now(dt.UTC),
-        features=[{"name": f.name, "concept": f.concept, "unit": f.unit} for f in model.features],
-        summary={
-            "people": sum(sizes.values()),
-            "outcomes": {name: list(days) for name, days in model.outcomes.items()},
-            "middles": middles(staging),
-            "not_promoted": list(model.manifest.not_promoted),
-        },
-    )
-
-
-def middles(staging: Staging) -> dict[str, dict[str, float]]:
-    """The median risk of each team, by outcome and horizon: ``{team: {"admission_90": 0.04}}``."""
-    found: dict[str, dict[str, list[float]]] = {}
-    for team, outcome, horizon, risk in staging.risks():
-        found.setdefault(team, {}).setdefault(f"{outcome}_{horizon}", []).append(risk)
-    return {
-        team: {name: float(statistics.median(risks)) for name, risks in named.items()} for team, named in found.items()
-    }
-
-
-def _make_lists(
-    connection: Connection, new: NewRun, staging: Staging, rules: ListRules, day: dt.date, chosen: Caseload
-) -> Lists:
-    """Adds the lists of every team, each continuing from the list published before."""
-    capacity = {team["team_id"]: team["weekly_reviews"] for team in new.teams}
-    excluded = chosen.excluded()
-    gone = dict(zip(excluded["patient_id"], excluded["reason"], strict=True))
-    lists = make_lists(connection, staging, rules, day, capacity, gone)
-    new.list_lines.extend(lists.lines)
-    new.list_exits.extend(lists.exits)
-    new.list_draws.extend(lists.draws)
-    new.run["summary"]["list"] = {"rules": lists.rules}
-    return lists
-
-
-def _summary(
-    new: NewRun, lists: Lists, staging: Staging, model: RiskModel, records: Records, chosen: Caseload, day: dt.date
-) -> Summary:
-    sizes = staging.team_sizes()
-    found, with_safety = staging.gap_counts(PRESSING)
-    return Summary(
-        run_id=new.run["run_id"],
-        reused=False,
-        as_of=day.isoformat(),
-        bundle_id=model.manifest.bundle_id,
-        data_hash=records.data_hash,
-        synthetic=new.run["synthetic"],
-        people=sum(sizes.values()),
-        people_with_safety_gap=with_safety,
-        gaps=found,
-        rows_set_aside=records.rows_set_aside,
-        left_out=left_out_of(chosen),
-        teams=[
-            {
-                "team_id": team["team_id"],
-                "name": team["name"],
-                "people": int(sizes.get(team["team_id"], 0)),
-                "weekly_reviews": team["weekly_reviews"],
-                **lists.teams[team["team_id"]],
-            }
-            for team in new.teams
-        ],
-        biggest_movers=lists.movers,
-        lists=lists.rules,
-    )
 
 
 def _nobody(chosen: Caseload) -> str:

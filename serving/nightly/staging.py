@@ -11,25 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Select,
-    Table,
-    case,
-    create_engine,
-    event,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
 from sqlalchemy.exc import OperationalError
 
 from features.errors import UpstreamError
@@ -87,66 +75,6 @@ class Staging:
             engine.dispose()
             beside.unlink(missing_ok=True)
 
-    def team_sizes(self) -> dict[str, int]:
-        """The number of people in each team."""
-        sizes: Counter[str] = Counter()
-        for team, number in self._read(select(people.c.team_id, func.count()).group_by(people.c.team_id)):
-            sizes[team] += number
-        return dict(sizes)
-
-    def risks(self) -> list[Any]:
-        """(team, outcome, horizon in days, probability) of every score, in the order of people."""
-        query = select(people.c.team_id, scores.c.outcome, scores.c.horizon_days, scores.c.probability)
-        return self._read(query.join(scores, scores.c.patient_id == people.c.patient_id).order_by(scores.c.patient_id))
-
-    def candidates(self, outcome: str, horizon: int, pressing: Sequence[str]) -> list[Any]:
-        """(patient, team, risk, last seen, worst pressing severity by its place or None, number of pressing safety
-        gaps) of everybody."""
-        severity = case({name: place for place, name in enumerate(pressing)}, value=gaps.c.severity)
-        unsafe = (
-            select(gaps.c.patient_id, func.min(severity).label("worst"), func.count().label("number"))
-            .where(gaps.c.safety.is_(True), gaps.c.severity.in_(pressing))
-            .group_by(gaps.c.patient_id)
-            .subquery()
-        )
-        query = (
-            select(
-                people.c.patient_id,
-                people.c.team_id,
-                scores.c.probability,
-                people.c.last_seen_on,
-                unsafe.c.worst,
-                func.coalesce(unsafe.c.number, 0),
-            )
-            .join(scores, scores.c.patient_id == people.c.patient_id)
-            .outerjoin(unsafe, unsafe.c.patient_id == people.c.patient_id)
-            .where(scores.c.outcome == outcome, scores.c.horizon_days == horizon)
-            .order_by(people.c.team_id, people.c.patient_id)
-        )
-        return self._read(query)
-
-    def safety_codes(self, severity: str) -> list[Any]:
-        """(patient, code) of every safety gap of one severity."""
-        return self._read(
-            select(gaps.c.patient_id, gaps.c.code).where(gaps.c.safety.is_(True), gaps.c.severity == severity)
-        )
-
-    def people_by_code(self) -> dict[str, int]:
-        """The number of people with each kind of gap."""
-        found: dict[str, int] = {}
-        query = select(gaps.c.code, func.count(gaps.c.patient_id.distinct())).group_by(gaps.c.code)
-        for code, count in self._read(query):  # a person is in one shard only
-            found[code] = found.get(code, 0) + count
-        return dict(sorted(found.items()))
-
-    def gap_counts(self, pressing: Sequence[str]) -> tuple[int, int]:
-        """The number of gaps, and of people with a safety gap of a ``pressing`` severity."""
-        unsafe = gaps.c.safety.is_(True) & gaps.c.severity.in_(pressing)
-        # A person is in one shard only.
-        query = select(func.count(), func.count(case((unsafe, gaps.c.patient_id)).distinct()))
-        counts = self._read(query.select_from(gaps))
-        return sum(found for found, _ in counts), sum(people for _, people in counts)
-
     def rows(self, table: Table) -> Iterator[dict[str, Any]]:
         """Every staged row of ``table``, shard by shard in key order, one chunk in memory at a time."""
         query = select(table).order_by(*table.primary_key.columns)
@@ -173,13 +101,6 @@ class Staging:
                 with closing(sqlite3.connect(path)) as source:
                     found = source.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}")
                     into.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", found)
-
-    def _read(self, query: Select[*tuple[Any, ...]]) -> list[Any]:
-        found: list[Any] = []
-        for engine in self._engines():
-            with engine.connect() as connection:
-                found += connection.execute(query)
-        return found
 
     def _paths(self) -> list[Path]:
         return [self._shards / f"{first}.db" for first in sorted(self.finished)]

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from features.engine.caseload import ON_CASELOAD, Caseload
+from serving.nightly.fitting_ids import LONGEST_ID
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The result of a nightly run. ``reused`` means that this same run already existed."""
+    """The result of a nightly run. ``reused`` means that this same run already existed; ``unchanged`` people were
+    copied from an earlier run of the same day."""
 
     run_id: str
     reused: bool
@@ -23,6 +25,7 @@ class Summary:
     gaps: int
     rows_set_aside: int
     shards_resumed: int = 0
+    unchanged: int = 0
     thinned: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     teams: list[dict[str, Any]] = field(default_factory=list)
@@ -37,6 +40,9 @@ class Summary:
         """The summary for a terminal."""
         head = "published already, reused" if self.reused else "published"
         found = [f"run {self.run_id} for {self.as_of} {head}: {self.people:,} people, {self.gaps:,} care gaps"]
+        if self.unchanged:
+            scored = self.people - self.unchanged
+            found.append(f"{scored:,} scored; {self.unchanged:,} copied from an earlier run of this day, unchanged")
         found += [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
         found += [_team_line(team) for team in self.teams]
         found += [
@@ -79,7 +85,8 @@ def _team_line(team: dict[str, Any]) -> str:
     )
 
 
-def left_out_of(chosen: Caseload) -> dict[str, int]:
-    """How many people are not on the lists, by reason."""
+def left_out_of(chosen: Caseload, unfit: int = 0) -> dict[str, int]:
+    """How many people are not on the lists, by reason. ``unfit`` is how many the database refuses."""
     counts = chosen.excluded()["reason"].value_counts()
-    return {str(reason): int(number) for reason, number in counts.items() if reason != ON_CASELOAD}
+    found = {str(reason): int(number) for reason, number in counts.items() if reason != ON_CASELOAD}
+    return found | ({f"id longer than {LONGEST_ID} characters, or with control characters": unfit} if unfit else {})

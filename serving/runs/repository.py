@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Table, delete, func, insert, null, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, literal, null, select, update
 
 from serving.storage.tables import (
     erasures,
@@ -34,41 +33,15 @@ from serving.storage.tables import (
 from serving.storage.visible import review_counts
 
 CHUNK = 2_000
-ABOUT_PEOPLE: tuple[Table, ...] = (
-    people,
-    scores,
-    gaps,
-    timelines,
-    person_groups,
-    summaries,
-    list_lines,
-    list_exits,
-    list_draws,
-)
-"""The tables about people that a run writes, in the order of writing. Deletion takes the opposite order."""
+SCORED: tuple[Table, ...] = (people, scores, gaps, timelines, person_groups, summaries)
+"""The tables of what a run found about each person, in the order of writing."""
+LISTED: tuple[Table, ...] = (list_lines, list_exits, list_draws)
+"""The tables of a run's lists."""
 EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
-    (people, {"feature_values": b"", "feature_days": null(), "behind": null(), "what_if": null()}),
+    (people, {"feature_values": b""} | dict.fromkeys(("feature_days", "behind", "what_if", "records_hash"), null())),
     (scores, {"contributions": b"", "reasons": []}),
 )
 """The explanations of a run, which are most of its size, and what replaces each when they are deleted."""
-
-
-@dataclass(frozen=True)
-class NewRun:
-    """A whole run as rows, ready to be written. Row keys are the columns of ``serving.storage.tables`` without
-    ``run_id``; rows about people may be a stream. Each field but ``run`` and ``teams`` has the name of its table."""
-
-    run: dict[str, Any]
-    teams: list[dict[str, Any]] = field(default_factory=list)
-    people: Iterable[dict[str, Any]] = field(default_factory=list)
-    scores: Iterable[dict[str, Any]] = field(default_factory=list)
-    gaps: Iterable[dict[str, Any]] = field(default_factory=list)
-    timelines: Iterable[dict[str, Any]] = field(default_factory=list)
-    person_groups: Iterable[dict[str, Any]] = field(default_factory=list)
-    summaries: Iterable[dict[str, Any]] = field(default_factory=list)
-    list_lines: list[dict[str, Any]] = field(default_factory=list)
-    list_exits: list[dict[str, Any]] = field(default_factory=list)
-    list_draws: list[dict[str, Any]] = field(default_factory=list)
 
 
 CURRENT = (
@@ -148,18 +121,50 @@ def codes_at_review(connection: Connection, severity: str) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
-def write_run(connection: Connection, new: NewRun) -> None:
-    """Inserts every row of a run inside the caller's transaction, and replaces the thinned rest of the same run."""
-    run_id = new.run["run_id"]
-    rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**new.run, "thinned_at": None}))
+def begin_run(connection: Connection, run: dict[str, Any], teams: list[dict[str, Any]]) -> None:
+    """Inserts a run and its teams (the columns of ``run_teams`` without ``run_id``) inside the caller's transaction,
+    and removes the thinned rest of the same run."""
+    run_id = run["run_id"]
+    rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**run, "thinned_at": None}))
     if rest.rowcount:
-        for table in (*reversed(ABOUT_PEOPLE), run_teams):
+        for table in (*LISTED, *reversed(SCORED), run_teams):
             connection.execute(delete(table).where(table.c.run_id == run_id))
     else:
-        connection.execute(insert(runs), new.run)
-    insert_rows(connection, run_teams, ({"run_id": run_id, **row} for row in new.teams))
-    for table in ABOUT_PEOPLE:
-        insert_rows(connection, table, ({"run_id": run_id, **row} for row in getattr(new, table.name)))
+        connection.execute(insert(runs), run)
+    insert_rows(connection, run_teams, ({"run_id": run_id, **row} for row in teams))
+
+
+def end_run(
+    connection: Connection, run_id: str, summary: dict[str, Any], lists: Mapping[Table, list[dict[str, Any]]]
+) -> None:
+    """Adds the lists, as rows of the tables in ``LISTED`` without ``run_id``, and the summary of a run begun in the
+    same transaction."""
+    for table in LISTED:
+        insert_rows(connection, table, ({"run_id": run_id, **row} for row in lists.get(table, ())))
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(summary=summary))
+
+
+def whole_runs_of(connection: Connection, bundle_id: str, as_of: dt.date) -> list[Row[Any]]:
+    """The runs of one bundle for one day that still have their explanations, the newest first."""
+    mine = (runs.c.bundle_id == bundle_id) & (runs.c.as_of == as_of) & runs.c.thinned_at.is_(None)
+    return list(connection.execute(select(runs).where(mine).order_by(runs.c.finished_at.desc())))
+
+
+def hashes_of(connection: Connection, run_id: str) -> dict[tuple[str, str], bytes | None]:
+    """The hash of each person's records in a run, by patient and team."""
+    query = select(people.c.patient_id, people.c.team_id, people.c.records_hash).where(people.c.run_id == run_id)
+    return {(patient, team): found for patient, team, found in connection.execute(query)}
+
+
+def copy_people(connection: Connection, before: str, run_id: str, patients: Sequence[str]) -> None:
+    """Copies what the run ``before`` found about some people to the run ``run_id``."""
+    for table in SCORED:
+        names = [column.name for column in table.columns if column.name != "run_id"]
+        columns = [table.c[name] for name in names]
+        for first in range(0, len(patients), CHUNK):
+            mine = (table.c.run_id == before) & table.c.patient_id.in_(patients[first : first + CHUNK])
+            rows = select(literal(run_id), *columns).where(mine)
+            connection.execute(insert(table).from_select(["run_id", *names], rows))
 
 
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:

@@ -118,6 +118,7 @@ people = Table(
     Column("feature_days", LargeBinary),
     Column("behind", JSON),
     Column("what_if", JSON),
+    Column("records_hash", LargeBinary),
     Index("ix_people_team", "run_id", "team_id"),
 )
 

@@ -27,10 +27,14 @@ from serving.storage.tables import (
     PERSON_TABLES,
     audit_events,
     exposures,
+    gaps,
     identities,
     metadata,
     people,
+    person_groups,
+    scores,
     summaries,
+    timelines,
     tokens,
 )
 from serving.worklists.ranking import Ranking
@@ -86,23 +90,24 @@ def _publish(database, run_id, team_of, at):
     gap = {"position": 0, "code": "LAI_OVERDUE", "severity": "high", "safety": True, "title": "Depot overdue"}
     gap |= {"due_on": None, "days_overdue": 3.0, "value": "", "evidence": [], "action": "", "standard": ""}
     gap |= {"source": "", "verified": True}
-    new = run_queries.NewRun(
-        run,
-        teams=[{"team_id": t, "name": t, "kind": None, "weekly_reviews": 1} for t in sorted(set(team_of.values()))],
-        people=[
+    teams = [{"team_id": t, "name": t, "kind": None, "weekly_reviews": 1} for t in sorted(set(team_of.values()))]
+    found = {
+        people: [
             {"patient_id": p, "team_id": t, "flags": flags, "feature_values": b"", "history_days": 400}
             for p, t in team_of.items()
         ],
-        scores=[
+        scores: [
             score | {"patient_id": p, "probability": 0.1 * n, "contributions": b""}
             for n, p in enumerate(team_of, start=1)
         ],
-        gaps=[gap | {"patient_id": p} for p in team_of if p.endswith("2")],
-        timelines=[{"patient_id": p, "medicines": ",lithium,", "adjustments": [], "events": {}} for p in team_of],
-        person_groups=[{"patient_id": p, "groups": {"sex": "female"}} for p in team_of],
-    )
+        gaps: [gap | {"patient_id": p} for p in team_of if p.endswith("2")],
+        timelines: [{"patient_id": p, "medicines": ",lithium,", "adjustments": [], "events": {}} for p in team_of],
+        person_groups: [{"patient_id": p, "groups": {"sex": "female"}} for p in team_of],
+    }
     with database.write() as connection:
-        run_queries.write_run(connection, new)
+        run_queries.begin_run(connection, run, teams)
+        for table, rows in found.items():
+            run_queries.insert_rows(connection, table, ({"run_id": run_id, **row} for row in rows))
         run_queries.publish(connection, run_id, at)
 
 

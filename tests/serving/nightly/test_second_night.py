@@ -1,0 +1,155 @@
+"""A second run of one day scores only the people whose records changed: the same bytes as scoring everybody."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import serving.nightly.run as run_module
+import serving.nightly.unchanged as unchanged_module
+from features import Records
+from serving.nightly.run import score_store
+from serving.runs.repository import LISTED, SCORED
+from tests.serving import world
+
+EVERYTHING = [table.name for table in (*SCORED, *LISTED)]
+MORE = {
+    "contacts": {"contact_id": "new", "team_id": "north", "contact_on": dt.date(2025, 12, 20), "mode": "telephone",
+                 "kind": "routine", "outcome": "attended"},
+    "supplies": {"medicine": "lithium", "route": "oral", "kind": "dispensed", "supplied_on": dt.date(2025, 12, 20),
+                 "days_supplied": 28.0, "daily_dose_mg": 400.0},
+    "results": {"test": "anc", "taken_on": dt.date(2025, 12, 20), "value": 0.4, "unit": "10*9/L"},
+    "stays": {"admitted_on": dt.date(2025, 12, 1), "discharged_on": dt.date(2025, 12, 20), "method": "emergency"},
+    "conditions": {"category": "allergy", "system": "snomed", "code": "91936005", "label": "Allergy to penicillin",
+                   "recorded_on": dt.date(2025, 12, 20)},
+}  # fmt: skip
+
+
+def with_rows(store: Path, rows: dict[str, list[str]]) -> None:
+    """The store with one more row of each table for the people named."""
+    records = Records.load(store)
+    frames = {name: records[name] for name in records.tables}
+    for table, people in rows.items():
+        more = [{"patient_id": one, **MORE[table]} for one in people]
+        for row in more:
+            if table == "contacts":
+                row["contact_id"] = f"new {row['patient_id']}"
+        frames[table] = pd.concat([frames[table], pd.DataFrame(more)], ignore_index=True)
+    about = {key: value for key, value in records.about.items() if key != "data_hash"}
+    changed = Records.from_frames(frames, about=about)
+    assert not len(changed.quarantine), changed.quarantine.to_string()
+    shutil.rmtree(store)
+    changed.save(store)
+
+
+def rows_of(home: Path, run_id: str) -> dict[str, list[tuple]]:
+    with sqlite3.connect(home / "service.db") as connection:
+        return {
+            table: sorted(connection.execute(f"SELECT * FROM {table} WHERE run_id = ?", (run_id,)), key=repr)
+            for table in EVERYTHING
+        }
+
+
+def run(home: Path, as_of: dt.date = world.AS_OF, **changes):
+    return score_store(home / "store", home / "bundles", home, as_of, threads=1, **changes)
+
+
+def both_ways(home: Path, rows: dict[str, list[str]]):
+    """The run of the changed store as it is made, and with everybody scored, each on a copy of ``home``."""
+    found = []
+    for score_all in (False, True):
+        copy = Path(shutil.copytree(home, home.with_name(f"score all {score_all}")))
+        try:
+            with_rows(copy / "store", rows)
+            summary = run(copy, score_all=score_all)
+            found.append((summary, rows_of(copy, summary.run_id)))
+        finally:
+            shutil.rmtree(copy)
+    return found
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(MORE)), st.lists(st.sampled_from(sorted(world.TEAM_OF)), unique=True), min_size=1
+    )
+)
+def test_the_law_of_the_second_night(home, rows):
+    rows = {table: people for table, people in rows.items() if people}
+    (copied, found), (scored, expected) = both_ways(home, rows)
+    changed = {person for people in rows.values() for person in people}
+    assert found == expected
+    assert copied.unchanged == scored.people - len(changed)
+    assert scored.unchanged == 0 and copied.gaps == scored.gaps and copied.teams == scored.teams
+
+
+def test_only_the_people_whose_records_changed_are_scored(home, monkeypatch):
+    with_rows(home / "store", {"results": ["N02"], "stays": ["S03"]})
+    asked = set()
+
+    def watched(model, records, as_of, people, score=run_module.score_people, **others):
+        asked.update(people)
+        return score(model, records, as_of, people, **others)
+
+    monkeypatch.setattr(run_module, "score_people", watched)
+    summary = run(home)
+    assert asked == {"N02", "S03"}
+    assert f"2 scored; {summary.people - 2} copied from an earlier run" in "\n".join(summary.lines())
+
+
+def test_a_store_of_the_same_people_and_another_hash_scores_nobody(home):
+    """Only a person of no team has changed: everybody on a list is copied."""
+    records = Records.load(home / "store")
+    frames = {name: records[name] for name in records.tables}
+    frames["patients"] = pd.concat([frames["patients"], pd.DataFrame([{"patient_id": "of no team"}])])
+    about = {key: value for key, value in records.about.items() if key != "data_hash"}
+    shutil.rmtree(home / "store")
+    Records.from_frames(frames, about=about).save(home / "store")
+    summary = run(home)
+    assert not summary.reused and summary.unchanged == summary.people == len(world.TEAM_OF)
+
+
+def another_day(home, monkeypatch):
+    return {"as_of": world.AS_OF + dt.timedelta(days=1)}
+
+
+def other_code(home, monkeypatch):
+    monkeypatch.setattr(unchanged_module, "PACKAGES", ("features", "models"))
+    return {}
+
+
+def other_teams(home, monkeypatch):
+    records = Records.load(home / "store")
+    frames = {name: records[name] for name in records.tables}
+    frames["teams"].loc[0, "name"] = "Another name"
+    shutil.rmtree(home / "store")
+    Records.from_frames(frames, about={"synthetic": True}).save(home / "store")
+    return {}
+
+
+def an_older_program_wrote_it(home, monkeypatch):
+    with sqlite3.connect(home / "service.db") as connection:
+        connection.execute("UPDATE people SET records_hash = NULL")
+    return {}
+
+
+def without_explanations(home, monkeypatch):
+    with sqlite3.connect(home / "service.db") as connection:
+        connection.execute("UPDATE runs SET thinned_at = '2026-01-01 00:00:00'")
+    return {}
+
+
+@pytest.mark.parametrize(
+    "what", [another_day, other_code, other_teams, an_older_program_wrote_it, without_explanations]
+)
+def test_everybody_is_scored_where_the_earlier_run_does_not_say_the_same(what, home, monkeypatch):
+    with_rows(home / "store", {"results": ["N02"]})
+    summary = run(home, **what(home, monkeypatch))
+    assert summary.people == len(world.TEAM_OF) and summary.unchanged == 0
