@@ -25,6 +25,7 @@ WHAT = {
     "one-person": "one row scored and explained, in process",
     "one-person-busy": "the same while other processes keep every core busy",
     "nightly": "nightly run, 60,000 people, Parquet to published worklists",
+    "second-night": "a second nightly run of the day, records of 2% of the people changed, beside scoring everybody",
     "simulate": "simulating 60,000 people for 5 years",
     "api-score-only": "a score over HTTP beside `mlflow models serve`, same booster",
     "api-everything": "features, score, reasons, gaps over HTTP beside MLflow's score alone",

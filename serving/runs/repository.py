@@ -37,6 +37,8 @@ SCORED: tuple[Table, ...] = (people, scores, gaps, timelines, person_groups, sum
 """The tables of what a run found about each person, in the order of writing."""
 LISTED: tuple[Table, ...] = (list_lines, list_exits, list_draws)
 """The tables of a run's lists."""
+ABOUT_PEOPLE = (*SCORED, *LISTED)
+"""Everything that a run writes about people. Deletion takes the opposite order."""
 EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
     (people, {"feature_values": b""} | dict.fromkeys(("feature_days", "behind", "what_if", "records_hash"), null())),
     (scores, {"contributions": b"", "reasons": []}),
@@ -127,7 +129,7 @@ def begin_run(connection: Connection, run: dict[str, Any], teams: list[dict[str,
     run_id = run["run_id"]
     rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**run, "thinned_at": None}))
     if rest.rowcount:
-        for table in (*LISTED, *reversed(SCORED), run_teams):
+        for table in (*reversed(ABOUT_PEOPLE), run_teams):
             connection.execute(delete(table).where(table.c.run_id == run_id))
     else:
         connection.execute(insert(runs), run)
