@@ -83,11 +83,13 @@ def _chunk(data: bytes) -> bytes:
 
 
 async def attacker(number: int, host: str, port: int, ends: float, seen: Counter[str]) -> None:
-    """Sends one bad request after another, each on a connection of its own, until it is answered or cut off."""
+    """Sends one bad request after another, at least one, each on a connection of its own, until it is answered or cut
+    off."""
     bodies = worst()
     own = f"X-Forwarded-For: 10.1.{number // 250}.{number % 250 + 1}\r\n\r\n".encode()
-    chance = random.Random(number)
-    while time.monotonic() < ends:
+    chance, first = random.Random(number), True
+    while first or time.monotonic() < ends:
+        first = False
         head, part, parts = chance.choice(bodies)
         try:
             reader, writer = await asyncio.open_connection(host, port)
@@ -125,7 +127,9 @@ async def pharmacist(address: str, token: str, number: int, ends: float) -> Asyn
     headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": f"10.2.0.{number + 1}"}
     async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60, verify=False) as client:
         await asyncio.sleep(chance.uniform(0, THINKING_S[0]))
-        while time.monotonic() < ends:
+        first = True
+        while first or time.monotonic() < ends:
+            first = False
             for path in ("/v1/teams/north/worklist", f"/v1/patients/N{chance.randrange(8):02d}"):
                 began = time.perf_counter()
                 try:
@@ -177,12 +181,14 @@ def database_of(home: Path, postgres: bool) -> Iterator[tuple[str | Path, dict[s
 
 def beside(address: str, tokens: list[str], seconds: float) -> tuple[list[tuple[float, int]], dict[str, int]]:
     """Pharmacists' seconds and statuses while attackers, who are a process of their own, do their worst; and what the
-    attackers were answered."""
+    attackers were answered. Pharmacists begin when the attackers are ready, however long that takes."""
     words = [sys.executable, "-m", "tests.benchmarks.limits", "--attack", address, "--seconds", str(seconds)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    attackers = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
-    found = asyncio.run(mornings(address, tokens, seconds))
-    return found, json.loads(attackers.communicate(timeout=120)[0])
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment) as attackers:
+        assert attackers.stdout is not None
+        attackers.stdout.readline()
+        found = asyncio.run(mornings(address, tokens, seconds))
+        return found, json.loads(attackers.stdout.read())
 
 
 def run(
@@ -202,6 +208,7 @@ def run(
             tokens = [issue_token(where, "pharmacist", ["north"], f"limits {n}") for n in range(PHARMACISTS)]
             with served(home, address_space, **settings, **found) as (address, process):
                 asyncio.run(mornings(address, tokens, min(10.0, seconds)))  # what the first requests load stays
+                worst()  # made before the clock runs
                 asyncio.run(attack(address, 1.0))
                 before = resident_mb(process.pid)
                 for _ in range(attacks):
@@ -245,6 +252,8 @@ def main() -> None:
     given = words.parse_args()
     if given.attack:
         os.nice(10)
+        worst()
+        print("ready", flush=True)
         found: dict[str, Any] = dict(asyncio.run(attack(given.attack, given.seconds)))
     else:
         found = run(given.seconds, given.address_space << 20, None, given.attacks, given.postgres)
