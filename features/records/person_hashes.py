@@ -71,7 +71,7 @@ def _add(
     places: npt.NDArray[np.int64],
 ) -> None:
     """Adds ``values[offsets[p]:offsets[p + 1]]`` of each person ``p`` to their hash."""
-    data = memoryview(np.ascontiguousarray(values).view(np.uint8))
+    data = np.ascontiguousarray(values).view(np.uint8).data
     size = values.dtype.itemsize
     begins, ends = (offsets[places] * size).tolist(), (offsets[places + 1] * size).tolist()
     for digest, begin, end in zip(found, begins, ends, strict=True):

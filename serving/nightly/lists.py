@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from models.lottery_band import Ticket
-from serving.nightly.written import Written
+from serving.nightly.rows_of_run import RowsOfRun
 from serving.runs import repository
 from serving.storage.tables import list_draws, list_exits, list_lines
 from serving.worklists.rules import (
@@ -51,7 +51,7 @@ class Lists:
 
 
 def make_lists(
-    written: Written,
+    written: RowsOfRun,
     rules: ListRules,
     as_of: dt.date,
     capacity: Mapping[str, int | None],
@@ -98,7 +98,7 @@ def _draw_row(team: str, as_of: dt.date, ticket: Ticket) -> dict[str, Any]:
     return {"team_id": team, "patient_id": row.pop("person"), "drawn_on": as_of, **row}
 
 
-def _candidates(written: Written, rules: ListRules, as_of: dt.date) -> dict[str, list[Candidate]]:
+def _candidates(written: RowsOfRun, rules: ListRules, as_of: dt.date) -> dict[str, list[Candidate]]:
     """All people by team."""
     connection = written.connection
     reviewed = {row.patient_id: row for row in repository.newest_reviews(connection)}

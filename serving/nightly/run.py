@@ -40,11 +40,11 @@ from serving.nightly.lists import make_lists, plain_rules
 from serving.nightly.processes import in_processes
 from serving.nightly.rows.scored import rows_of
 from serving.nightly.rows.timeline import groups, listed, timelines
+from serving.nightly.rows_of_run import RowsOfRun
 from serving.nightly.run_rows import run_row, summary_of_run, team_rows, told_of_run
 from serving.nightly.staging import Staging
 from serving.nightly.summary import Summary, left_out_of
 from serving.nightly.unchanged import find_unchanged
-from serving.nightly.written import Written
 from serving.runs.repository import begin_run, current_run, end_run, find_run, publish, refuse, thin
 from serving.runs.run_lock import only_runner, staging_folder
 from serving.scoring.service import score_people
@@ -147,7 +147,7 @@ def score_store(
             begin_run(connection, run, listed_teams)
             staging.copy_into(connection)
             same.copy_into(connection, run_id)
-            written = Written(connection, run_id)
+            written = RowsOfRun(connection, run_id)
             sizes = replace(sizes, gaps=written.people_by_code())
             reasons = _reasons(connection, sizes, tolerances, accept)
             excluded = chosen.excluded()

@@ -13,8 +13,8 @@ from models import RiskModel
 from serving.nightly.arrival import newest_day
 from serving.nightly.fitting_ids import LONGEST_ID, plain_text
 from serving.nightly.lists import Lists
+from serving.nightly.rows_of_run import RowsOfRun
 from serving.nightly.summary import Summary
-from serving.nightly.written import Written
 from serving.worklists.rules import PRESSING
 
 
@@ -55,7 +55,7 @@ def team_rows(records: Records, with_people: frozenset[str], in_scope_kinds: tup
     return found
 
 
-def told_of_run(model: RiskModel, written: Written, lists: Lists) -> dict[str, Any]:
+def told_of_run(model: RiskModel, written: RowsOfRun, lists: Lists) -> dict[str, Any]:
     """What the summary of a run says besides its report."""
     return {
         "people": sum(written.team_sizes().values()),
@@ -66,7 +66,7 @@ def told_of_run(model: RiskModel, written: Written, lists: Lists) -> dict[str, A
     }
 
 
-def middles(written: Written) -> dict[str, dict[str, float]]:
+def middles(written: RowsOfRun) -> dict[str, dict[str, float]]:
     """The median risk of each team, by outcome and horizon: ``{team: {"admission_90": 0.04}}``."""
     found: dict[str, dict[str, list[float]]] = {}
     for team, outcome, horizon, risk in written.risks():
@@ -78,7 +78,7 @@ def middles(written: Written) -> dict[str, dict[str, float]]:
 
 
 def summary_of_run(
-    run: dict[str, Any], teams: list[dict[str, Any]], written: Written, lists: Lists, left_out: dict[str, int]
+    run: dict[str, Any], teams: list[dict[str, Any]], written: RowsOfRun, lists: Lists, left_out: dict[str, int]
 ) -> Summary:
     """The report of a run, without what only the run itself knows (its seconds, what it resumed)."""
     sizes = written.team_sizes()

@@ -331,7 +331,7 @@ def test_person_tables_are_only_read_in_repositories_and_only_scoped():
         "storage/visible.py",
         "runs/repository.py",
         "nightly/staging.py",
-        "nightly/written.py",
+        "nightly/rows_of_run.py",
         "auditlog/linked.py",
         # Verbs of the command line, each in the job's own transaction, written to the log, never for a caller.
         "data_rights/repository.py",

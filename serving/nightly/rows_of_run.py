@@ -15,7 +15,7 @@ from serving.storage.tables import gaps, people, scores
 
 
 @dataclass(frozen=True)
-class Written:
+class RowsOfRun:
     """The rows of the run ``run_id``."""
 
     connection: Connection
