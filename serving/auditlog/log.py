@@ -15,15 +15,20 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, bindparam, insert, select, update
+from sqlalchemy.exc import NoResultFound
 
 from features.errors import UpstreamError
 from serving.identity.callers import Caller
+from serving.storage.compiled_statements import CompiledStatement
 from serving.storage.database import Database, DatabaseUnavailable
 from serving.storage.tables import audit_events, audit_head, exposures
 
+HEAD_START_S = 0.005
+"""How long a thread may hold the interpreter's lock before another that asks for it gets it."""
 START = "0" * 64
 """Used in place of a predecessor's hash by the first event."""
 
@@ -79,12 +84,12 @@ class Audit:
     def of(cls, database: Database, caller: Caller, request_id: str) -> Audit:
         return cls(database, caller.token_id, caller.role.value, request_id)
 
-    def record(self, look: Look, along: Along | None = None) -> None:
+    def record(self, look: Look, along: Along | None = None, waits: Callable[[], None] = lambda: None) -> None:
         """Writes and commits one event, together with those of other requests that wait for the same disk, and with
-        the rows that belong to it. Raises ``AuditUnavailable``, and what writing the rows raised; call it before
-        returning what was viewed."""
+        the rows that belong to it. ``waits`` is called when only waiting is left. Raises ``AuditUnavailable``, and
+        what writing the rows raised; call it before returning what was viewed."""
         try:
-            self.database.commit_together(_record, (self, look, along))
+            self.database.commit_together(_record, (self, look, along), waits)
         except DatabaseUnavailable as error:
             raise AuditUnavailable(str(error)) from None
 
@@ -93,10 +98,15 @@ class Audit:
         """Runs ``record`` in parallel with the work of the block, because writing mostly waits for the disk. The data
         may leave once the block has ended.
 
+        The block begins when only waiting is left, or after ``HEAD_START_S``: before that both would pass the
+        interpreter's lock to and fro, which took longer than writing one after the other.
+
         If the work then fails, the event remains: the log may hold a view that came to nothing, but never misses one.
         Raises ``AuditUnavailable``.
         """
-        written = self.database.beside.submit(self.record, look)
+        waits = Event()
+        written = self.database.beside.submit(self.record, look, None, waits.set)
+        waits.wait(HEAD_START_S)
         try:
             yield
         finally:
@@ -105,15 +115,15 @@ class Audit:
 
 
 HEAD = audit_head.c.head_id == 1
-NEXT_EVENT = (
+NEXT_EVENT = CompiledStatement(
     update(audit_head)
     .where(HEAD)
     .values(seq=audit_head.c.seq + bindparam("more", type_=Integer))
     .returning(audit_head.c.seq, audit_head.c.hash)
 )
-ADD_EVENT = insert(audit_events)
+ADD_EVENT = CompiledStatement(insert(audit_events))
 ADD_EXPOSURES = insert(exposures)
-SET_HEAD = update(audit_head).where(HEAD).values(hash=bindparam("newest"))
+SET_HEAD = CompiledStatement(update(audit_head).where(HEAD).values(hash=bindparam("newest")))
 
 
 def wait_for_writers(connection: Connection) -> None:
@@ -162,13 +172,15 @@ def _record(connection: Connection, entries: Sequence[tuple[Audit, Look, Along |
 
 def _add_events(connection: Connection, looks: Sequence[tuple[Audit, Look]]) -> list[list[dict[str, Any]]]:
     """Adds some events, in their order, and returns the rows of the exposure log that belong to each."""
-    head = connection.execute(NEXT_EVENT, {"more": len(looks)}).one()
-    previous, events = head.hash, []
-    for seq, (by, look) in enumerate(looks, head.seq - len(looks) + 1):
+    heads = NEXT_EVENT.run(connection, {"more": len(looks)})
+    if not heads:
+        raise NoResultFound("the audit log has lost its head row")
+    (last, previous), events = heads[0], []
+    for seq, (by, look) in enumerate(looks, last - len(looks) + 1):
         events.append(_event(seq, by, look, previous))
         previous = events[-1]["hash"]
-    connection.execute(ADD_EVENT, events)
-    connection.execute(SET_HEAD, {"newest": previous})
+        ADD_EVENT.run(connection, events[-1])
+    SET_HEAD.run(connection, {"newest": previous})
     return [
         [
             {

@@ -105,15 +105,18 @@ class Database:
             self.hold_to(connection, caller)
             yield connection
 
-    def commit_together(self, write: Callable[[Connection, Sequence[T]], None], what: T) -> None:
+    def commit_together(
+        self, write: Callable[[Connection, Sequence[T]], None], what: T, waits: Callable[[], None] = lambda: None
+    ) -> None:
         """Writes ``what`` as the service's own job, and commits it: in one transaction with what other threads have
-        ``write`` write at that moment, because most of a commit is waiting for the disk."""
+        ``write`` write at that moment, because most of a commit is waiting for the disk. ``waits`` is called when only
+        waiting is left."""
         commits = self._together.get(write)
         if commits is None:  # setdefault: two threads that come first together share one
             made = SharedCommits(self.write, write, DatabaseUnavailable, BUSY_TIMEOUT_MS / 1_000)
             commits = self._together.setdefault(write, made)
         try:
-            commits.commit(what)
+            commits.commit(what, waits)
         except TimeoutError:
             raise DatabaseUnavailable("the service database is busy with another write") from None
 

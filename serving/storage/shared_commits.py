@@ -15,6 +15,10 @@ from sqlalchemy import Connection
 T = TypeVar("T")
 
 
+def _nothing() -> None:
+    """Called in place of ``waits`` where nobody asks."""
+
+
 class _Entry(Generic[T]):
     """What one caller waits for: ``written`` is set once it is committed, or has failed with ``error``."""
 
@@ -39,16 +43,20 @@ class SharedCommits(Generic[T]):
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._waiting: list[_Entry[T]] = []
 
-    def commit(self, what: T) -> None:
-        """Returns once ``what`` is committed, alone or with others. Raises what writing it raised, and ``TimeoutError``
-        where no turn came in time."""
+    def commit(self, what: T, waits: Callable[[], None] = _nothing) -> None:
+        """Returns once ``what`` is committed, alone or with others. ``waits`` is called when only waiting is left: for
+        the disk, or for the turn of another. Raises what writing it raised, and ``TimeoutError`` where no turn came in
+        time."""
         mine = _Entry(what)
         with self._lock:
             self._waiting.append(mine)
-        if self._turn.acquire(timeout=self._patience):
+        free = self._turn.acquire(blocking=False)
+        if not free:
+            waits()
+        if free or self._turn.acquire(timeout=self._patience):
             try:
                 if not mine.written.is_set():
-                    self._commit(self._taken())
+                    self._commit(self._taken(), waits)
             finally:
                 self._turn.release()
         elif self._withdrawn(mine):
@@ -70,15 +78,16 @@ class SharedCommits(Generic[T]):
             self._waiting.remove(mine)
             return True
 
-    def _commit(self, entries: Sequence[_Entry[T]]) -> None:
+    def _commit(self, entries: Sequence[_Entry[T]], waits: Callable[[], None] = _nothing) -> None:
         error: BaseException | None = None
         try:
             with self._transaction() as connection:
                 self._write(connection, [entry.what for entry in entries])
+                waits()
         except BaseException as problem:  # noqa: BLE001 - it is raised in the threads of those whose entries failed
             if len(entries) > 1 and not isinstance(problem, self._hopeless):
                 for entry in entries:  # one entry that cannot be written does not hold up the others
-                    self._commit([entry])
+                    self._commit([entry], waits)
                 return
             error = problem
         for entry in entries:

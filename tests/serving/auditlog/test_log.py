@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from serving.auditlog import log
 from serving.auditlog.log import Audit, Look, verify_chain
 from serving.security.tokens import issue_token
 from serving.settings import database_url_of
@@ -177,3 +181,22 @@ def test_emergency_access_is_with_the_auditor_at_once(home, start):
         assert client.get("/v1/patients/S01", headers=own).status_code == 404
         listed = client.get("/v1/audit/emergency-access", headers=reader).json()["items"]
     assert [(g["actor_name"], g["patient_id"], g["reason"]) for g in listed] == [("Sam Example", "S02", "crisis_call")]
+
+
+def test_the_work_begins_while_its_event_waits_for_the_disk(monkeypatch):
+    monkeypatch.setattr(log, "HEAD_START_S", 60)
+    order, disk = [], Event()
+
+    def commit_together(write, what, waits):
+        order.append("written")
+        waits()
+        assert disk.wait(60)
+        order.append("committed")
+
+    with ThreadPoolExecutor(1) as beside:
+        audit = Audit(SimpleNamespace(beside=beside, commit_together=commit_together), "a", "auditor", "r")
+        with audit.recording(Look("teams.seen")):
+            order.append("worked")
+            disk.set()
+        order.append("sent")
+    assert order == ["written", "worked", "committed", "sent"]

@@ -83,6 +83,19 @@ def test_one_alone_is_committed_at_once():
     assert log.committed == [["a"], ["b"]]
 
 
+def test_it_says_when_only_the_disk_is_waited_for():
+    log, seen = Log(), []
+    log.commits.commit("a", lambda: seen.append((log.begun, list(log.committed))))
+    assert (seen, log.committed) == ([(1, [])], [["a"]])
+
+
+def test_it_says_when_the_turn_of_another_is_waited_for():
+    log, waits = Log(patience=0.01), threading.Event()
+    with log.commits._turn, pytest.raises(TimeoutError):
+        log.commits.commit("a", waits.set)
+    assert waits.is_set()
+
+
 def test_an_entry_that_cannot_be_written_fails_alone():
     log = Log()
     found = together(log, "a", ValueError("bad"), "c")
@@ -109,7 +122,7 @@ def test_without_a_turn_in_time_an_entry_that_another_is_writing_is_waited_for()
     log, taken, returned, found = Log(), [], threading.Event(), []
 
     class AnothersTurn:
-        def acquire(self, timeout):
+        def acquire(self, blocking=True, timeout=-1):
             taken.extend(log.commits._taken())
             return False
 

@@ -1,0 +1,53 @@
+"""Statements that every request runs, compiled once and run on the driver's own connection: what the toolkit does for
+each run took longer than the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import ClauseElement
+
+
+class CompiledStatement:
+    """A statement on tables that hold no people, whose results are plain numbers and texts. It reads and writes values
+    as the toolkit does."""
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        self._by_dialect: dict[str, _Compiled] = {}
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Runs it with these values, and returns its rows where it has some. Raises ``DBAPIError``."""
+        compiled = self._by_dialect.get(connection.dialect.name)
+        if compiled is None:
+            compiled = self._by_dialect[connection.dialect.name] = _Compiled(self._statement, connection.dialect)
+        return compiled.run(connection, values)
+
+
+class _Compiled:
+    """The text of a statement in one dialect, and how its values are handed to the driver."""
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self._text, self._order = compiled.string, compiled.positiontup
+        self._given, self._as_sent = dict(compiled.params), dict(compiled._bind_processors)
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        sent = {**self._given, **values}
+        for name, as_sent in self._as_sent.items():
+            sent[name] = as_sent(sent[name])
+        driver: Any = connection.dialect.loaded_dbapi
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._text, sent if self._order is None else [sent[name] for name in self._order])
+            return cursor.fetchall() if cursor.description is not None else []
+        except driver.Error as error:
+            raise DBAPIError.instance(
+                self._text, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+            ) from None
+        finally:
+            cursor.close()
