@@ -4,7 +4,7 @@ each run took longer than the database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
@@ -20,7 +20,7 @@ class CompiledStatement:
         self._statement = statement
         self._by_dialect: dict[str, _Compiled] = {}
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         """Runs it with these values, and returns its rows where it has some. Raises ``DBAPIError``."""
         compiled = self._by_dialect.get(connection.dialect.name)
         if compiled is None:
@@ -36,7 +36,7 @@ class _Compiled:
         self._text, self._order = compiled.string, compiled.positiontup
         self._given, self._as_sent = dict(compiled.params), dict(compiled._bind_processors)
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         sent = {**self._given, **values}
         for name, as_sent in self._as_sent.items():
             sent[name] = as_sent(sent[name])
@@ -44,7 +44,8 @@ class _Compiled:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(self._text, sent if self._order is None else [sent[name] for name in self._order])
-            return cursor.fetchall() if cursor.description is not None else []
+            rows: Sequence[Any] = cursor.fetchall() if cursor.description is not None else ()
+            return rows
         except driver.Error as error:
             raise DBAPIError.instance(
                 self._text, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
