@@ -30,7 +30,8 @@ WHAT = {
     "api-score-only": "a score over HTTP beside `mlflow models serve`, same booster",
     "api-everything": "features, score, reasons, gaps over HTTP beside MLflow's score alone",
     "api-processes": "the same with two scoring processes that share one model",
-    "api-at-20-a-second": "one person with two years of history, 20 requests a second",
+    "api-compact": "the same without contributions (`?contributions=none`)",
+    "api-at-20-a-second": "everything at 20 requests a second, beside MLflow's score alone at that rate",
     "api-500-people": "500 people in one request",
     "load": "50 pharmacists, 500 people scored a minute, 20 hooks a second, texts and two nightly runs at once, PostgreSQL on the same two cores",
     "worklist-list": "a worklist of 500 people as one page",
@@ -50,7 +51,7 @@ WHAT = {
 TEXT = """# Speed and memory
 
 Made by `docs/generate.py` from `docs/measured/bench.jsonl`, which is what `make bench` printed; do not edit. Two cores, each line from one run, all people simulated. Machines are noisy: read the ratios,
-which come from one run, before the seconds. Where a line lies above its floor the table says so. A line with 334 features was measured before the
+which come from one run, before the seconds. Floors are those of the design; for `load` also a p99 of 0.6 s for a list during nightly runs. Where a line misses its floor the table says so. A line with 334 features was measured before the
 catalogue grew to 381.
 
 | benchmark | what | ours | beside | ratio | floor | within | also |

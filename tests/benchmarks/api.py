@@ -37,7 +37,8 @@ from tests.conftest import free_port, upstream
 from tests.faults.processes import served
 
 PATIENTS, SECONDS, CLIENTS, RATE = 600, 8.0, (1, 2, 8), 20
-FLOOR_MS, AIM_MS, MANY_FLOOR_S = 25.0, 8.0, 3.0
+TIMES_P50, TIMES_P99, MANY_FLOOR_S = 4.0, 5.0, 3.0
+"""How many times as long as MLflow's bare score a whole answer may take: with one client, and at ``RATE`` a second."""
 PROCESSES = 2
 BESIDE = {"UPSTREAM_SCORING_PROCESSES": str(PROCESSES)}
 EVENT_DAY = {"contacts": "contact_on", "supplies": "supplied_on", "results": "taken_on", "stays": "admitted_on"}
@@ -194,6 +195,7 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
         with started([*serve, "--host", "127.0.0.1", "--port", str(port)], port) as address:
             ask(address, "/invocations", vector, 1, 1.0, kind)
             peer = {n: ask(address, "/invocations", vector, n, seconds, kind) for n in CLIENTS}
+            steady_peer = at_a_rate(address, "/invocations", vector, seconds, kind)
         port = free_port()
         with started([sys.executable, "-c", VECTOR, str(home / "bundles"), str(port)], port) as address:
             ask(address, "/invocations", vector, 1, 1.0, kind)
@@ -207,6 +209,7 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
         with served(home, **fast) as (address, process):
             ask(address, "/v1/scores", whole, 1, 2.0, headers)
             everything = {n: ask(address, "/v1/scores", whole, n, seconds, headers) for n in CLIENTS}
+            compact = ask(address, "/v1/scores?contributions=none", whole, 1, seconds, headers)
             steady = at_a_rate(address, "/v1/scores", whole, seconds, headers)
             began = time.perf_counter()
             httpx.post(f"{address}/v1/scores", content=many, headers=headers, timeout=120).raise_for_status()
@@ -224,12 +227,12 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
             all_held = shared_mb(process.pid)
             process.terminate()
             process.wait(timeout=60)
-    lines = [_beside("api-score-only", n, ours[n], peer[n]) for n in CLIENTS]
-    lines += [_beside("api-everything", n, everything[n], peer[n]) for n in CLIENTS]
+    lines = [_beside("api-score-only", n, ours[n], peer[n], 1.0) for n in CLIENTS]
+    lines += [_beside("api-everything", n, everything[n], peer[n], 1 / TIMES_P50 if n == 1 else None) for n in CLIENTS]
+    lines.append(_beside("api-compact", 1, compact, peer[1], 1 / TIMES_P50))
     lines += [_beside("api-processes", n, beside[n], peer[n]) | {"memory_mb": all_held} for n in CLIENTS]
-    lines.append(
-        line("api-at-20-a-second", steady["p99_ms"], "ms, p99", FLOOR_MS, aim=AIM_MS, memory_mb=held, **steady)
-    )
+    at_rate = _beside("api-at-20-a-second", 1, steady, steady_peer, 1 / TIMES_P99, "p99_ms")
+    lines.append(at_rate | {"memory_mb": held, "a_second": RATE})
     lines.append(line("api-500-people", many_s, "s", MANY_FLOOR_S, people=len(json.loads(many)["people"])))
     return lines
 
@@ -244,19 +247,26 @@ def wait_for_processes(address: str, service: int, body: bytes, headers: dict[st
     raise RuntimeError("the scoring processes did not start")
 
 
-def _beside(name: str, clients: int, ours: dict[str, Any], peer: dict[str, Any]) -> dict[str, Any]:
-    """The median beside that of ``mlflow models serve``, which scores one outcome only: a ratio above 1 is ours
-    faster."""
-    ratio = peer["p50_ms"] / ours["p50_ms"]
+def _beside(
+    name: str,
+    clients: int,
+    ours: dict[str, Any],
+    peer: dict[str, Any],
+    floor: float | None = None,
+    which: str = "p50_ms",
+) -> dict[str, Any]:
+    """The median (or the p99) beside that of ``mlflow models serve``, which scores one outcome only: a ratio above 1
+    is ours faster."""
+    ratio = peer[which] / ours[which]
     return {
         "name": name,
         "clients": clients,
-        "ours": ours["p50_ms"],
-        "peer": peer["p50_ms"],
-        "unit": "ms, p50",
+        "ours": ours[which],
+        "peer": peer[which],
+        "unit": f"ms, {which.removesuffix('_ms')}",
         "ratio": round(ratio, 2),
-        "floor": 1.0,
-        "ok": ratio >= 1.0,
+        "floor": floor,
+        "ok": floor is None or ratio >= floor,
         "ours_all": ours,
         "peer_all": peer,
     }

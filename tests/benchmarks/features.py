@@ -11,7 +11,7 @@ from features import CATALOGUE
 from features.engine import build_values
 from tests.benchmarks.measure import line, load, peak_mb
 
-PEOPLE, YEARS, WEEKS, CORES, FLOOR_S, FLOOR_MB = 60_000, 4, 52, 2, 120.0, 6_000
+PEOPLE, YEARS, WEEKS, CORES, FLOOR_S, FLOOR_MB = 60_000, 4, 52, 2, 30.0, 6_000
 
 
 def run() -> dict[str, Any]:

@@ -31,7 +31,7 @@ from models.publishing import write_bundle
 
 TREES, LEAVES, DEPTH, FEATURES = 400, 31, 6, 60
 BATCH, LARGE = 4096, 100_000
-FLOOR, ROW_FLOOR_MS = 25.0, 1.0
+FLOOR, ROW_FLOOR_MS = 100.0, 0.5
 BUSY_RATIO = 3.0
 """How much longer the median person may take with every core busy: twice what a fair share of the machine would
 cost."""
