@@ -49,12 +49,10 @@ TRUSTS: Mapping[int, World] = {
     11: World(),
     12: World(severity_spread=1.2, drift_admission=0.3),
     13: World(adherence_spread=1.0, informative_missing=0.8, severity_noise=0.1),
-    14: World(drift_engagement=-0.3, adherence_level=1.9, substance_start=0.003),
-    15: World(),
-    16: World(),
 }
-"""Seeds and worlds: the simulator's own three times, and three where people differ in other ways, where admissions or
-missed contacts rise, and where the tests of the unwell are lost. Factors from one trust alone would fit that trust."""
+"""Seeds and worlds: the simulator's own, one where people differ more in severity and admissions rise, and one where
+they differ more in taking medicine and the tests of the unwell are lost. Factors from one trust would fit that trust
+alone."""
 Counted = Mapping[tuple[str, int], tuple[Floats, Floats]]
 
 
