@@ -41,9 +41,8 @@ from serving.nightly.processes import in_processes
 from serving.nightly.rows.scored import rows_of
 from serving.nightly.rows.timeline import groups, listed, timelines
 from serving.nightly.rows_of_run import RowsOfRun
-from serving.nightly.run_rows import run_row, summary_of_run, team_rows, told_of_run
 from serving.nightly.staging import Staging
-from serving.nightly.summary import Summary, left_out_of
+from serving.nightly.summary import Summary, left_out_of, run_row, summary_of_run, team_rows, told_of_run
 from serving.nightly.unchanged import find_unchanged
 from serving.runs.repository import begin_run, current_run, end_run, find_run, publish, refuse, thin
 from serving.runs.run_lock import only_runner, staging_folder

@@ -56,7 +56,8 @@ THINKING_S = (2.0, 8.0)
 SERVER = "UPSTREAM_LOAD_SERVER"
 """Process id of the database, for the time that it used."""
 FLAT, LIST_P99_S = 1.15, 0.6
-"""Memory is flat if the last fifth of the run holds at most this much of the second fifth."""
+"""Memory is flat if the last fifth of the run holds at most this much of the second fifth; the floor of a list's p99
+during nightly runs, in seconds."""
 
 
 @dataclass
