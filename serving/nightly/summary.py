@@ -1,4 +1,4 @@
-"""What a nightly run says of itself as a whole: its row, its teams, and its summary for a terminal and for the pages."""
+"""What a nightly run says of itself as a whole: its row, its teams, and its summary for terminal and pages."""
 
 from __future__ import annotations
 
