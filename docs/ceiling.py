@@ -44,9 +44,9 @@ def _where(pairs: dict[str, Any]) -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, pair in pairs.items():
-        own = pair["filter"]
+        own, events = pair["filter"], pair.get("event_rows", pair.get("expected_events"))
         lines.append(
-            f"| {name} | {pair['rows']:,} ({pair['event_rows']:,}) | {_interval(pair['oracle_auroc'])} "
+            f"| {name} | {pair['rows']:,} ({events:,}) | {_interval(pair['oracle_auroc'])} "
             f"| {_interval(pair['ceiling_auroc'])} | {_interval(pair['model_auroc'])} | {_interval(pair['model_short'])} "
             f"| {_percent(pair['share'])} | {own['slope']:.2f}; {own['mean_risk']:.4f}, {own['mean_true_risk']:.4f} |"
         )
@@ -86,6 +86,7 @@ def _beliefs(pairs: dict[str, Any]) -> list[str]:
     for name, pair in pairs.items():
         found = dict(pair["explained"])
         model, ceiling = found.pop("model"), found.pop("ceiling")
+        found.pop("model and ceiling", None)
         most = sorted(found.items(), key=lambda item: -item[1])[:3]
         words = ", ".join(
             f"{belief.removeprefix('model and ').replace('_', ' ')} {share:.2f}" for belief, share in most

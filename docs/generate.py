@@ -23,6 +23,7 @@ sys.path.insert(0, str(DOCS.parent))
 from docs.care_gaps import MEASURED, measure  # noqa: E402
 from docs.ceiling import ceiling  # noqa: E402
 from docs.change_control import change_control  # noqa: E402
+from docs.curve import curve  # noqa: E402
 from docs.scores import scores  # noqa: E402
 from docs.speed import speed  # noqa: E402
 
@@ -170,7 +171,7 @@ def with_part(page: str, name: str, part: str) -> str:
 
 PAGES = {
     "change_control.md": change_control,
-    "evaluation.md": lambda: with_part("evaluation.md", "ceiling", ceiling()),
+    "evaluation.md": lambda: with_part("evaluation.md", "ceiling", f"{ceiling()}\n\n{curve()}"),
     "features.md": dictionary,
     "gaps.md": gaps,
     "scores.md": scores,

@@ -50,7 +50,7 @@ SIZES = {2_000: 4, 6_000: 3, 18_000: 2, 50_000: 1, 100_000: 1, 200_000: 1}
 """People in training and how many different draws of them."""
 FITTED_TO = 18_000
 """The form is fitted to sizes up to this, and judged on the larger ones."""
-FAR = 1_000_000
+FAR = 200_000
 
 
 def make_piece(number: int, people: int, dates: npt.NDArray[np.datetime64], settings: Settings) -> PieceOfPeople:
