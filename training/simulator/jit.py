@@ -9,8 +9,15 @@ from __future__ import annotations
 from features.jit import jit
 from features.parts import part
 
-step = part()
-"""Compiles a part of an entry point, called from compiled code only."""
+step = part(_nrt=False)
+"""Compiles a part of an entry point, called from compiled code only.
+
+A step counts no references to the arrays that it is given: the entry point holds them. Counting took more than half of
+the time of a day. So a step makes no array (numba refuses to compile one that does).
+"""
+
+making = part(_nrt=True)
+"""As ``step``, for a part that makes an array, or sets one from another."""
 
 entry = jit()
 """Compiles a function that Python calls, for threads (no interpreter lock)."""

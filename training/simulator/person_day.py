@@ -22,7 +22,7 @@ from training.simulator.care.referrals import (
 )
 from training.simulator.events import emit, emit_contact
 from training.simulator.hidden_state import step_mind
-from training.simulator.jit import entry, step
+from training.simulator.jit import entry, making, step
 from training.simulator.random import sigmoid, stream_key
 from training.simulator.state import (
     AWAY,
@@ -122,7 +122,7 @@ def finish(p, s, m, x):
         emit_contact(p, s, x, s.blood_visit, s.blood_booked, CLOZAPINE_CLINIC, FACE_TO_FACE, PLANNED, s.staff)
 
 
-@step
+@making
 def simulate_people(people, died_on, first, seed, years, x):
     """Simulate ``len(people)`` people from index ``first``; returns the number of rows needed (above
     ``len(x.events)``, allocate more)."""
@@ -161,7 +161,7 @@ def look_ahead(p, s, m, x, days):
     return admitted, disengaged, new
 
 
-@step
+@making
 def branch_futures(index, as_of, horizons, draws, draw_seed, review, seed, years, x, out):
     """Replay each person to each date (rows sorted by person, then date), then branch ``draws`` times.
 
@@ -204,7 +204,7 @@ def branch_futures(index, as_of, horizons, draws, draw_seed, review, seed, years
             out[r, 2, h] = out[r, 2, h] / others if others > 1e-9 else np.nan
 
 
-@step
+@making
 def follow_course(index, seed, years, x, out):
     """The hidden course of one person: ``out`` float64 (days, fields), one row per day from ``first_day``, NaN where
     the person is not there."""

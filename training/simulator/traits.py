@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.simulator.jit import step
+from training.simulator.jit import making, step
 from training.simulator.random import aside, chance, normal, pick, uniform, whole
 from training.simulator.state import (
     BIPOLAR,
@@ -120,7 +120,7 @@ def draw_illness(p, s, x):
     draw_habits(p, s, x)
 
 
-@step
+@making
 def draw_team(p, s, x):
     """A team that takes the person: early intervention takes young people with psychosis, others take anyone."""
     teams = x.teams

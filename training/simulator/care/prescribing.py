@@ -17,7 +17,7 @@ from training.simulator.care.formulary import (
     VALPROATE,
 )
 from training.simulator.events import emit_circumstance, emit_supply
-from training.simulator.jit import step
+from training.simulator.jit import making, step
 from training.simulator.random import chance, normal, pick, uniform
 from training.simulator.state import (
     ADMINISTERED,
@@ -71,7 +71,7 @@ def fill(s, m, x, slot, medicine):
     m[slot].prescriber = TRUST
 
 
-@step
+@making
 def choose(s, x, slot):
     shares = np.zeros(len(x.medicines))
     for i in range(len(x.medicines)):

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from training.simulator.jit import step
+from training.simulator.jit import making, step
 from training.simulator.random import chance, normal, stream_key, uniform
 from training.simulator.state import SLOTS
 from training.simulator.traits import draw_habits, draw_mind
@@ -110,7 +110,7 @@ def attention(h):
     return times * (SUBSTANCE_TIMES if h.substance == 1 else 1.0)
 
 
-@step
+@making
 def resample(cloud, stock, weights, old_cloud, old_stock, keys, counters, s):
     """Draws the particles anew in proportion to weight times attention (systematic), with traits moved as ``KEPT``
     says. Each place keeps its own stream of random numbers, so that two copies of one particle part ways.

@@ -17,7 +17,7 @@ from training.simulator.ceiling.particles import (
     resample,
     take_off,
 )
-from training.simulator.jit import entry, step
+from training.simulator.jit import entry, making, step
 from training.simulator.person_day import begin, one_day
 from training.simulator.random import stream_key
 from training.simulator.state import (
@@ -59,7 +59,7 @@ def substance_diagnosed(events, rows):
     return False
 
 
-@step
+@making
 def normalise(weights, previous, cloud):
     """Makes the weights sum to one, or takes the previous ones where no particle can explain the day. Returns the
     effective number of particles, 0 where none could explain it.
