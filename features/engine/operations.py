@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.kernels import bookings, coverage, window_ops, window_totals
+from features.spec import EVER, FADING_VERBS, Feature
 
 WINDOW_OPS = {
     "count": window_ops.COUNT,
@@ -58,7 +59,7 @@ NEEDS = {
     "mean": window_totals.NEEDS_VALUES,
     "highest": window_totals.NEEDS_VALUES | window_totals.NEEDS_EXTREMES,
     "lowest": window_totals.NEEDS_VALUES | window_totals.NEEDS_EXTREMES,
-    "latest": window_totals.NEEDS_VALUES | window_totals.NEEDS_ENDS,
+    "latest": window_totals.NEEDS_VALUES | window_totals.NEEDS_ENDS | window_totals.NEEDS_NEWEST,
     "change": window_totals.NEEDS_VALUES | window_totals.NEEDS_ENDS,
     "percent_change": window_totals.NEEDS_VALUES | window_totals.NEEDS_ENDS,
     "slope": window_totals.NEEDS_VALUES | window_totals.NEEDS_TREND,
@@ -66,6 +67,25 @@ NEEDS = {
     "usual_provider": window_totals.NEEDS_DISTINCT,
     "gap_ratio": window_totals.NEEDS_GAPS,
     "fading_count": window_totals.NEEDS_FADING,
-    "fading_share": window_totals.NEEDS_FADING,
+    "fading_share": window_totals.NEEDS_FADING | window_totals.NEEDS_NEWEST,
+    "days_since_last": window_totals.NEEDS_NEWEST,
+    "days_since_first": window_totals.NEEDS_OLDEST,
+    "never_recorded": window_totals.NEEDS_NEWEST,
 }
 """What each window verb reads of an event besides its day: the bits of ``window_totals.NEEDS_*``."""
+
+NEWEST_VERBS = ("days_since_last", "never_recorded", "latest")
+"""Verbs that read the newest event alone."""
+WHOLE_VERBS = ("days_since_first", "gap_ratio", "count_since", "recent_share")
+"""Verbs that read events of the whole history, whatever the window."""
+WHOLE = 2**30
+"""More days than any history has."""
+
+
+def reach(feature: Feature) -> int:
+    """Days before ``as_of`` of which a window feature reads every event; 0 where the newest is enough."""
+    if feature.verb in NEWEST_VERBS:
+        return 0
+    if feature.verb in FADING_VERBS:
+        return int(feature.number) * window_ops.FADED_AWAY
+    return WHOLE if feature.window == EVER or feature.verb in WHOLE_VERBS else feature.window

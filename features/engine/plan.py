@@ -21,6 +21,7 @@ from features.engine.operations import (
     PLANNED_GAP_OPS,
     SPELL_OPS,
     WINDOW_OPS,
+    reach,
 )
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
@@ -51,13 +52,9 @@ class _Window:
     deepest: int
     weights: npt.NDArray[np.float64]
     needs: Int
-    ops: Int
-    op_stream: Int
-    op_other: Int
-    op_window: Int
-    op_number: npt.NDArray[np.float64]
-    op_half_life: Int
-    op_column: Int
+    depth: Int
+    ops: npt.NDArray[np.void]
+    """``window_ops.ASKED``, one entry a feature."""
     only_added: bool
     """Counts, totals and means of one stream alone."""
 
@@ -238,13 +235,31 @@ def _split(group: Group, members: list[Placed]) -> Iterator[_Window]:
 
 def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Window:
     widths = sorted({feature.window for _, feature in members if feature.window != EVER})
-    needs = np.zeros(len(streams), np.int64)
+    starts = [0, *widths]
+    needs, depth = np.zeros(len(streams), np.int64), np.zeros(len(streams), np.int64)
     for _, feature in members:
-        read = [feature.stream, *([feature.of] if feature.of and feature.verb in FADING_VERBS else [])]
-        for stream in read:
-            needs[streams.index(stream)] |= NEEDS.get(feature.verb, 0)
-    ops = np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64)
+        for stream in (feature.stream, feature.of):
+            if stream is not None:
+                place = streams.index(stream)
+                depth[place] = max(depth[place], np.searchsorted(starts, reach(feature)))
+                if stream is feature.stream or feature.verb in FADING_VERBS:
+                    needs[place] |= NEEDS.get(feature.verb, 0)
     half_lives = sorted({int(feature.number) for _, feature in members if feature.verb in FADING_VERBS})
+    ops = np.array(
+        [
+            (
+                WINDOW_OPS[feature.verb],
+                streams.index(feature.stream),
+                streams.index(feature.of) if feature.of else 0,
+                len(widths) if feature.window == EVER else widths.index(feature.window),
+                feature.number,
+                half_lives.index(int(feature.number)) if feature.verb in FADING_VERBS else 0,
+                column,
+            )
+            for column, feature in members
+        ],
+        window_ops.ASKED,
+    )
     return _Window(
         group,
         Membership.of(streams),
@@ -252,16 +267,9 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
         deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
         weights=window_ops.fading_weights(half_lives),
         needs=needs,
+        depth=depth,
         ops=ops,
-        op_stream=np.array([streams.index(feature.stream) for _, feature in members], np.int64),
-        op_other=np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64),
-        op_window=np.array([len(widths) if f.window == EVER else widths.index(f.window) for _, f in members], np.int64),
-        op_number=np.array([feature.number for _, feature in members], np.float64),
-        op_half_life=np.array(
-            [half_lives.index(int(f.number)) if f.verb in FADING_VERBS else 0 for _, f in members], np.int64
-        ),
-        op_column=np.array([column for column, _ in members], np.int64),
-        only_added=len(streams) == 1 and bool(np.isin(ops, window_ops.ADDED).all()),
+        only_added=len(streams) == 1 and bool(np.isin(ops["op"], window_ops.ADDED).all()),
     )
 
 
@@ -286,13 +294,8 @@ def _window_walk(records: Records, w: _Window) -> Walk:
             w.deepest,
             w.weights,
             w.needs,
+            w.depth,
             w.ops,
-            w.op_stream,
-            w.op_other,
-            w.op_window,
-            w.op_number,
-            w.op_half_life,
-            w.op_column,
             values,
         )
 
@@ -300,7 +303,7 @@ def _window_walk(records: Records, w: _Window) -> Walk:
 
 
 def _sums_walk(events: EventArrays, w: _Window) -> Walk:
-    asked = w.windows[: w.op_window.max() + 1]
+    asked = w.windows[: w.ops["window"].max() + 1]
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         windows.sums_kernel(
@@ -313,8 +316,6 @@ def _sums_walk(events: EventArrays, w: _Window) -> Walk:
             rows,
             asked,
             w.ops,
-            w.op_window,
-            w.op_column,
             values,
         )
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from features.jit import jit
+from features.kernels.windows import bisect
 from features.parts import part
 
 DAYS_TO_NEXT, NEXT_LEAD, AHEAD, LAST_LEAD, MEAN_LEAD, BETWEEN = range(6)
 """Days to the next booking, its lead time, bookings ahead, lead time of the last one before ``as_of``, mean lead time
 in a window, and days from the last to the next."""
+LOOK_AHEAD = (DAYS_TO_NEXT, NEXT_LEAD, AHEAD, BETWEEN)
+LOOK_BACK = (LAST_LEAD, MEAN_LEAD, BETWEEN)
+"""Operations that read the bookings for days from ``as_of`` on, and those that read the bookings before."""
 
 
 @jit()
@@ -38,13 +42,13 @@ def bookings_kernel(
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         first, end = offsets[who], offsets[who + 1]
-        ahead = first
-        while ahead < end and day[ahead] < t:
-            ahead += 1
+        ahead = bisect(day, first, end, t)
         for k in range(columns.shape[0]):
             bit = np.uint64(1) << np.uint64(streams[k])
             following, following_lead, number = -1, -1, 0
-            for i in range(ahead, end):
+            for i in range(ahead, end if ops[k] in LOOK_AHEAD else ahead):
+                if ops[k] != AHEAD and following >= 0 and day[i] != following:
+                    break
                 if bits[i] & bit and _stands(i, t, booked, known, cancelled, cancelled_known):
                     number += 1
                     if following < 0:
@@ -52,7 +56,7 @@ def bookings_kernel(
                     if day[i] == following:
                         following_lead = max(following_lead, day[i] - booked[i])
             before, before_lead, total, counted = -1, -1, 0.0, 0
-            for i in range(ahead - 1, first - 1, -1):
+            for i in range(ahead - 1, first - 1 if ops[k] in LOOK_BACK else ahead - 1, -1):
                 if windows[k] and day[i] < t - windows[k]:
                     break
                 if not (bits[i] & bit and _stands(i, t, booked, known, cancelled, cancelled_known)):

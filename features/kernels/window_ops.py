@@ -29,6 +29,21 @@ MIN_GAPS = 2
 """A usual gap needs at least this many gaps between events."""
 
 
+ASKED = np.dtype(
+    [
+        ("op", np.int64),
+        ("stream", np.int64),
+        ("other", np.int64),
+        ("window", np.int64),
+        ("number", np.float64),
+        ("half_life", np.int64),
+        ("column", np.int64),
+    ]
+)
+"""One feature of a walk: its operation, its stream and the other it is set against, the index of its window, its
+number, the index of its half-life, and its column of the matrix."""
+
+
 class Runs(NamedTuple):
     """The features that follow the order of events, which totals forget: COUNT_SINCE and RECENT_SHARE."""
 
@@ -45,11 +60,11 @@ def runs_of(ops):
     """The features among ``ops`` that follow the order of events."""
     ordered = 0
     for k in range(ops.shape[0]):
-        ordered += ops[k] == COUNT_SINCE or ops[k] == RECENT_SHARE
+        ordered += ops[k].op == COUNT_SINCE or ops[k].op == RECENT_SHARE
     feature = np.zeros(ordered, np.int64)
     ordered = 0
     for k in range(ops.shape[0]):
-        if ops[k] == COUNT_SINCE or ops[k] == RECENT_SHARE:
+        if ops[k].op == COUNT_SINCE or ops[k].op == RECENT_SHARE:
             feature[ordered] = k
             ordered += 1
     return Runs(feature, np.zeros(ops.shape[0], np.float64), np.zeros(ops.shape[0], np.float64))
@@ -63,22 +78,23 @@ def clear_runs(runs):
 
 
 @inlined
-def follow(runs, mask, ops, op_stream, op_other, op_number):
+def follow(runs, mask, ops):
     """Takes the next older event into account. ``mask`` holds the streams that the event belongs to.
 
     COUNT_SINCE counts events of the stream newer than the newest of the other. RECENT_SHARE looks at the newest
-    ``op_number`` events of the other stream, and counts those that are in the stream too.
+    ``number`` events of the other stream, and counts those that are in the stream too.
     """
     for m in range(runs.feature.shape[0]):
         k = runs.feature[m]
-        mine = (mask >> np.uint64(op_stream[k])) & np.uint64(1)
-        other = (mask >> np.uint64(op_other[k])) & np.uint64(1)
-        if ops[k] == COUNT_SINCE:
+        asked = ops[k]
+        mine = (mask >> np.uint64(asked.stream)) & np.uint64(1)
+        other = (mask >> np.uint64(asked.other)) & np.uint64(1)
+        if asked.op == COUNT_SINCE:
             if other:
                 runs.seen[k] = 1.0
             elif mine and runs.seen[k] == 0.0:
                 runs.counted[k] += 1.0
-        elif other and runs.seen[k] < op_number[k]:
+        elif other and runs.seen[k] < asked.number:
             runs.seen[k] += 1.0
             if mine:
                 runs.counted[k] += 1.0
@@ -93,22 +109,21 @@ def fading_weights(half_lives: Sequence[int]) -> npt.NDArray[np.float64]:
 
 
 @inlined
-def value_of(op, totals, runs, k, s, other, w, h):
-    """Value of feature ``k``: operation ``op`` on stream ``s`` (and ``other``) over window ``w``, or fading with the
-    half-life at ``h``.
-    """
+def value_of(asked, totals, runs, k):
+    """Value of the feature that ``asked`` describes, the ``k``-th of the walk."""
     x = np.nan
+    op, s, other, w, h = asked.op, asked.stream, asked.other, asked.window, asked.half_life
     if op == COUNT:
-        x = totals.events[s, w]
+        x = totals.window[s, w].events
     elif op == SINCE_LAST:
-        if totals.last_age[s] >= 0:
-            x = float(totals.last_age[s])
+        if totals.stream[s].last_age >= 0:
+            x = float(totals.stream[s].last_age)
     elif op == SINCE_FIRST:
-        if totals.first_age[s] >= 0:
-            x = float(totals.first_age[s])
+        if totals.stream[s].first_age >= 0:
+            x = float(totals.stream[s].first_age)
     elif op == SHARE:
-        if totals.events[other, w] > 0:
-            x = totals.events[s, w] / totals.events[other, w]
+        if totals.window[other, w].events > 0:
+            x = totals.window[s, w].events / totals.window[other, w].events
     elif op == COUNT_SINCE:
         x = runs.counted[k]
     elif op == RECENT_SHARE:
@@ -117,18 +132,18 @@ def value_of(op, totals, runs, k, s, other, w, h):
     elif op == FADING_COUNT:
         x = totals.faded[s, h]
     elif op == FADING_SHARE:
-        if totals.last_age[other] >= 0:
+        if totals.stream[other].last_age >= 0:
             x = (totals.faded[s, h] + EARLIER_PART) / (totals.faded[other, h] + EARLIER_WHOLE)
     elif op == NEVER_RECORDED:
-        x = 0.0 if totals.last_age[s] >= 0 else 1.0
+        x = 0.0 if totals.stream[s].last_age >= 0 else 1.0
     elif op == DISTINCT:
         x = _distinct(totals, s, w)
     elif op == USUAL_PROVIDER:
         x = _largest_share(totals, s, w)
     elif op == GAP_RATIO:
-        usual = _median_gap(totals.ages[s], totals.n_ages[s])
+        usual = _median_gap(totals.ages[s], totals.stream[s].n_ages)
         if usual >= 1:
-            x = totals.last_age[s] / usual
+            x = totals.stream[s].last_age / usual
     else:
         x = _of_values(op, totals, s, w)
     return x
@@ -138,37 +153,37 @@ def value_of(op, totals, runs, k, s, other, w, h):
 def _of_values(op, totals, s, w):
     """The operations on what was measured: total, mean, extremes, latest, change and trend."""
     x = np.nan
-    valued = totals.valued[s, w]
+    cell, newest = totals.window[s, w], totals.stream[s].last_value
     if op == TOTAL:
-        x = totals.total[s, w]
+        x = cell.total
     elif op == LATEST:
-        x = totals.last_value[s]
+        x = newest
     elif op == MEAN:
-        if valued > 0:
-            x = totals.total[s, w] / valued
+        if cell.valued > 0:
+            x = cell.total / cell.valued
     elif op == HIGHEST:
-        if valued > 0:
-            x = totals.high[s, w]
+        if cell.valued > 0:
+            x = cell.high
     elif op == LOWEST:
-        if valued > 0:
-            x = totals.low[s, w]
+        if cell.valued > 0:
+            x = cell.low
     elif op == CHANGE:
-        if valued > 1:
-            x = totals.last_value[s] - totals.oldest[s, w]
+        if cell.valued > 1:
+            x = newest - cell.oldest
     elif op == PERCENT_CHANGE:
-        if valued > 1 and totals.oldest[s, w] > 0:
-            x = 100.0 * (totals.last_value[s] - totals.oldest[s, w]) / totals.oldest[s, w]
-    elif op == SLOPE and valued > 1:
-        x = _slope(valued, totals.total[s, w], totals.moment[s, w])
+        if cell.valued > 1 and cell.oldest > 0:
+            x = 100.0 * (newest - cell.oldest) / cell.oldest
+    elif op == SLOPE and cell.valued > 1:
+        x = _slope(cell)
     return x
 
 
 @inlined
-def _slope(n, total, moment):
+def _slope(cell):
     """Least-squares change a year, NaN where all values are of one day."""
-    spread = moment[1] - moment[0] * moment[0] / n
+    spread = cell.time_squared - cell.time * cell.time / cell.valued
     if spread > 0:
-        return 365.25 * (moment[2] - moment[0] * total / n) / spread
+        return 365.25 * (cell.time_value - cell.time * cell.total / cell.valued) / spread
     return np.nan
 
 
@@ -176,7 +191,7 @@ def _slope(n, total, moment):
 def _distinct(totals, s, w):
     """How many identities have an event in the window."""
     found = 0.0
-    for j in range(totals.n_seen[s]):
+    for j in range(totals.stream[s].n_seen):
         found += totals.seen_count[s, j, : w + 1].sum() > 0
     return found
 
@@ -185,7 +200,7 @@ def _distinct(totals, s, w):
 def _largest_share(totals, s, w):
     """Share of the window's events that the most frequent identity has."""
     most, everyone = 0, 0
-    for j in range(totals.n_seen[s]):
+    for j in range(totals.stream[s].n_seen):
         mine = totals.seen_count[s, j, : w + 1].sum()
         most = max(most, mine)
         everyone += mine

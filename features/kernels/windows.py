@@ -12,7 +12,16 @@ import numpy as np
 from features.jit import jit
 from features.kernels.bitsets import lowest_bit
 from features.kernels.window_ops import COUNT, TOTAL, clear_runs, follow, runs_of, value_of
-from features.kernels.window_totals import accumulate, add_event, clear, empty_totals
+from features.kernels.window_totals import (
+    NEEDS_ENDS,
+    NEEDS_NEWEST,
+    accumulate,
+    add_event,
+    clear,
+    empty_totals,
+    that_need,
+    wanted_in,
+)
 
 
 @jit()
@@ -29,7 +38,7 @@ def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:
 
 @jit()
 def sums_kernel(
-    offsets, day, known, value, person, as_of, out_row, windows, ops, op_window, op_column, out
+    offsets, day, known, value, person, as_of, out_row, windows, ops, out
 ):  # fmt: skip
     """Counts, totals and means (``ADDED``) of one stream of events, three times as fast as the general loop of
     :func:`window_kernel`.
@@ -71,15 +80,15 @@ def sums_kernel(
             added += inside
             count[w], valued[w], total[w] = events, known_values, added
         for k in range(ops.shape[0]):
-            w = op_window[k]
+            w = ops[k].window
             x = np.nan
-            if ops[k] == COUNT:
+            if ops[k].op == COUNT:
                 x = count[w]
-            elif ops[k] == TOTAL:
+            elif ops[k].op == TOTAL:
                 x = total[w]
             elif valued[w] > 0:
                 x = total[w] / valued[w]
-            out[out_row[r], op_column[k]] = x
+            out[out_row[r], ops[k].column] = x
 
 
 @jit()
@@ -98,13 +107,8 @@ def window_kernel(
     deepest,
     weights,
     needs,
+    depth,
     ops,
-    op_stream,
-    op_other,
-    op_window,
-    op_number,
-    op_half_life,
-    op_column,
     out,
 ):
     """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
@@ -113,38 +117,50 @@ def window_kernel(
     (empty where every event stands) the last day on which it stands.
     ``windows`` ascends; its last entry is the whole history, of which nothing before ``deepest`` days is asked for.
     ``weights`` [half-life, age] says what an event counts by its age where events fade.
-    ``ops`` and its companions are the features: operation, stream, other stream, window index, number, index of the
-    half-life, column of ``out``.
+    ``depth`` [stream] is the number of windows of which every event is read. Beyond, only the newest event is, where
+    the stream needs it. So an old event mostly costs one test, and the walk ends where nothing is left to find.
+    ``ops`` (ASKED) are the features.
 
     A person has events of few of the streams: only those (``met``) are cleared, and made cumulative.
     """
     totals, runs = empty_totals(needs, windows.shape[0], weights.shape[0]), runs_of(ops)
-    met, n_met = np.zeros(needs.shape[0], np.int64), 0
+    wanted, newest = wanted_in(depth, windows.shape[0]), that_need(needs, NEEDS_NEWEST)
+    valued, met = that_need(needs, NEEDS_ENDS), np.uint64(0)
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
-        for m in range(n_met):
-            clear(totals, met[m], needs[met[m]])
+        while met != 0:
+            s = lowest_bit(met)
+            met &= met - np.uint64(1)
+            clear(totals, s, needs[s], depth[s])
         clear_runs(runs)
-        n_met, w = 0, 0
-        start = offsets[who]
+        w, start, seeking = 0, offsets[who], newest
         i = bisect(day, start, offsets[who + 1], t) - 1
         while i >= start and t - day[i] <= deepest:
-            if known[i] < t and (until.shape[0] == 0 or until[i] >= t):
-                age = t - day[i]
-                while age > windows[w]:
-                    w += 1
-                mask = bits[i] if bits.shape[0] > 0 else np.uint64(1)
-                follow(runs, mask, ops, op_stream, op_other, op_number)
+            age = t - day[i]
+            while age > windows[w]:
+                w += 1
+            asked = wanted[w] | seeking
+            if asked == 0:
+                break
+            mask = (bits[i] if bits.shape[0] > 0 else np.uint64(1)) & asked
+            if mask != 0 and known[i] < t and (until.shape[0] == 0 or until[i] >= t):
+                follow(runs, mask, ops)
+                new = mask & ~met
+                met |= mask
+                while new != 0:
+                    totals.stream[lowest_bit(new)].last_age = age
+                    new &= new - np.uint64(1)
+                seeking &= ~mask | (valued if valued != 0 and np.isnan(value[i]) else np.uint64(0))
                 while mask != 0:
                     s = lowest_bit(mask)
                     mask &= mask - np.uint64(1)
-                    if add_event(totals, s, w, needs[s], age, value, ident, weights, i):
-                        met[n_met] = s
-                        n_met += 1
+                    add_event(totals, s, w, needs[s], age, value, ident, weights, i)
             i -= 1
-        for m in range(n_met):
-            accumulate(totals, met[m], needs[met[m]])
+        left = met
+        while left != 0:
+            s = lowest_bit(left)
+            left &= left - np.uint64(1)
+            accumulate(totals, s, needs[s], depth[s])
+        row = out_row[r]
         for k in range(ops.shape[0]):
-            out[out_row[r], op_column[k]] = value_of(
-                ops[k], totals, runs, k, op_stream[k], op_other[k], op_window[k], op_half_life[k]
-            )
+            out[row, ops[k].column] = value_of(ops[k], totals, runs, k)
