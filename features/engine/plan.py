@@ -122,8 +122,7 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
         *(_spell_walk(records, spells) for spells in plan.spells),
         *([] if plan.bookings is None else [booking_walk(records, plan.bookings)]),
         *(planned_gap_walk(records, gaps) for gaps in plan.planned_gaps),
-        *_schedule_walks(records, plan.schedule),
-        *_regimen_walks(records, plan.regimen),
+        *_state_walks(records, plan.schedule, plan.regimen),
     ]
 
 
@@ -434,23 +433,33 @@ def _spell_walk(records: Records, plan: _Spells) -> Walk:
     return walk
 
 
-def _schedule_walks(records: Records, verbs: due_dates.Verbs | None) -> list[Walk]:
+def _state_walks(records: Records, verbs: due_dates.Verbs | None, fields: tuple[Int, Int] | None) -> list[Walk]:
+    """The schedule, and the regimen: due dates read it too, so both are filled from one."""
     if verbs is None:
-        return []
+        return [] if fields is None else [_regimen_walk(records, fields)]
     prepared = due_dates.prepare(records)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        verbs.fill(due_dates.due_dates(prepared, person, as_of), as_of, rows, values)
+        dues = due_dates.due_dates(prepared, person, as_of)
+        verbs.fill(dues, as_of, rows, values)
+        if fields is not None:
+            _fill_regimen(values, rows, fields, dues.situation.taking)
 
     return [walk]
 
 
-def _regimen_walks(records: Records, plan: tuple[Int, Int] | None) -> list[Walk]:
-    if plan is None:
-        return []
-    prepared, (columns, fields) = regimen.prepare(records), plan
+def _regimen_walk(records: Records, fields: tuple[Int, Int]) -> Walk:
+    prepared = regimen.prepare(records)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        values[rows[:, None], columns] = regimen.regimen_of(prepared, person, as_of)[:, fields]
+        _fill_regimen(values, rows, fields, regimen.regimen_of(prepared, person, as_of))
 
-    return [walk]
+    return walk
+
+
+def _fill_regimen(
+    values: npt.NDArray[np.float32], rows: Int, fields: tuple[Int, Int], taking: npt.NDArray[np.float64]
+) -> None:
+    """Puts fields of the regimen into their columns of the matrix."""
+    for column, field in zip(*fields, strict=True):
+        values[rows, column] = taking[:, field]

@@ -95,8 +95,8 @@ class Shard:
             scheduled.day[part],
             scheduled.protocol[part],
             scheduled.unsure[part],
-            scheduled.last[part],
-            scheduled.start[part],
+            scheduled.tested[part],
+            scheduled.began[part],
             scheduled.situation,
         )
         self.kept: dict[object, Any] = {}

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -119,9 +119,19 @@ class Dues:
     day: npt.NDArray[np.int32]
     protocol: npt.NDArray[np.int16]
     unsure: npt.NDArray[np.bool_]
-    last: npt.NDArray[np.int32]
-    start: npt.NDArray[np.int32]
+    tested: npt.NDArray[np.int32]
+    """Shape (rows, tests): the day of the latest result of each test."""
+    began: npt.NDArray[np.int32]
+    """Shape (rows, scopes): the first day of each course."""
     situation: Situation
+
+    @cached_property
+    def last(self) -> npt.NDArray[np.int32]:
+        return self.tested[:, _compiled()[0][:, 1]]
+
+    @cached_property
+    def start(self) -> npt.NDArray[np.int32]:
+        return self.began[:, _compiled()[0][:, 0]]
 
 
 def prepare(records: Records) -> ScheduleInputs:
@@ -274,7 +284,7 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
     from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
     due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, day, fired, unsure)
     _by_register(situation, start[:, clozapine], newest, day, fired)
-    return Dues(day, fired, unsure, newest[:, heads[:, 1]], start[:, heads[:, 0]], situation)
+    return Dues(day, fired, unsure, newest, start, situation)
 
 
 @cache
