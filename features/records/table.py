@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,7 @@ class Table:
         """The rows of patients ``first`` up to ``last``, as views."""
         begin, end = int(self.offsets[first]), int(self.offsets[last])
         columns = {name: values[begin:end] for name, values in self.columns.items()}
-        return Table(
-            self.spec, columns, self.patient[begin:end] - np.int32(first), self.offsets[first : last + 1] - begin
-        )
+        return _Between(self.spec, columns, self.offsets[first : last + 1] - begin)
 
     def to_pandas(self, patient_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
         """The table with the columns of ``features/records/tables.py``; dates are datetime64[s], ids and text are
@@ -159,6 +158,18 @@ def _encoded(text: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
 def _places(codes: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     place = codes.indices.fill_null(-1) if codes.null_count else codes.indices
     return np.asarray(place.to_numpy(zero_copy_only=False), dtype=np.int32)
+
+
+class _Between(Table):
+    """Rows of neighbouring patients as views of a table. Whose each row is is worked out when somebody asks: few do,
+    and in a long table it takes longer than all the rest."""
+
+    def __init__(self, spec: TableSpec, columns: Mapping[str, Any], offsets: npt.NDArray[np.int64]) -> None:
+        self.__dict__.update(spec=spec, columns=columns, offsets=offsets)
+
+    @cached_property
+    def patient(self) -> npt.NDArray[np.int32]:
+        return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
 
 
 def offsets_of(patient: npt.NDArray[np.int32], patients: int) -> npt.NDArray[np.int64]:
