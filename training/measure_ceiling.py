@@ -55,7 +55,9 @@ def measure(home: Path, rows: int, particles: int, futures: int, outcomes: Seque
     clock.stage("curve", "fitting on all people and on parts of them")
     models = {part: _models(ready, settings, horizons, part, times) for part, times in PARTS.items()}
     model = models[1][0]
-    at, weight = drawn_by_risk(np.flatnonzero(ready.split.test), model, rows, np.random.default_rng(seed))
+    labelled = ready.labels[list(model)].notna().any(axis=1).to_numpy()
+    later = np.flatnonzero(ready.split.test & labelled)
+    at, weight = drawn_by_risk(later, model, rows, np.random.default_rng(seed))
     clock.stage("oracle", f"the true risk of {len(at):,} later rows, twice")
     spine = ready.spine.iloc[at].reset_index(drop=True)
     true, oracle = (true_risks(truth, spine, horizons, futures, seed + number) for number in (1, 2))
