@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from features.errors import UpstreamError
 from serving.runs.repository import insert_rows
 from serving.runs.run_lock import remove_staged
+from serving.storage.compiled_statements import errors_of_driver
 from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
 
 STAGED = (people, scores, gaps, timelines, person_groups, summaries)
@@ -97,10 +98,10 @@ class Staging:
             keys = ", ".join(column.name for column in table.primary_key.columns)
             into = connection.connection.driver_connection
             assert isinstance(into, sqlite3.Connection)
+            adding = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"
             for path in self._paths():
-                with closing(sqlite3.connect(path)) as source:
-                    found = source.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}")
-                    into.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", found)
+                with closing(sqlite3.connect(path)) as source, errors_of_driver(connection, adding):
+                    into.executemany(adding, source.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}"))
 
     def _paths(self) -> list[Path]:
         return [self._shards / f"{first}.db" for first in sorted(self.finished)]

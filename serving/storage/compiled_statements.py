@@ -4,7 +4,8 @@ each run took longer than the database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
@@ -40,15 +41,19 @@ class _Compiled:
         sent = {**self._given, **values}
         for name, as_sent in self._as_sent.items():
             sent[name] = as_sent(sent[name])
-        driver: Any = connection.dialect.loaded_dbapi
-        cursor = connection.connection.cursor()
-        try:
+        with errors_of_driver(connection, self._text), closing(connection.connection.cursor()) as cursor:
             cursor.execute(self._text, sent if self._order is None else [sent[name] for name in self._order])
             rows: Sequence[Any] = cursor.fetchall() if cursor.description is not None else ()
             return rows
-        except driver.Error as error:
-            raise DBAPIError.instance(
-                self._text, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
-            ) from None
-        finally:
-            cursor.close()
+
+
+@contextmanager
+def errors_of_driver(connection: Connection, statement: str) -> Iterator[None]:
+    """What the driver raises as the ``DBAPIError`` that the toolkit raises, without the values of the statement."""
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+        ) from None

@@ -64,6 +64,7 @@ def test_invite_answer_inbox_and_the_contact_on_the_year(chromium, home, axe):
         until(chromium, says(INVITE.text))
         chromium.find_element(By.ID, "message").send_keys("1")
         click(chromium, "section.phone form button")
+        until(chromium, shows("section.phone li.own"))  # sent: a page that is looked at again too soon sends nothing
         # The automatic answer comes by itself; the page shows it once it is looked at again.
         until(chromium, lambda driver: driver.refresh() or says("Nobody reads replies at night")(driver))
 
