@@ -53,7 +53,8 @@ from serving.summaries.schemas import stored
 from serving.worklists.ranking import Ranking
 from serving.worklists.rules import ListRules
 
-SHARD = 2_000
+SHARD, SMALLEST = 2_000, 100
+"""People in a shard at most, and the fewest that are worth a process of their own."""
 DEFAULT_TOLERANCES = ArrivalSettings()
 NO_LOTTERY = LotterySettings()
 EXPLAINED_DAYS = 35
@@ -127,6 +128,7 @@ def score_store(
             raise NothingToScore(_nobody(chosen))
         same = find_unchanged(opened, model, records, day, chosen, score_all=score_all)
         changed = chosen.spine[~chosen.spine["patient_id"].isin(same.people)]
+        shard = min(shard, max(SMALLEST, -(-len(changed) // threads)))  # few people are work for every process too
         # Shards scored by other code, or of other records, are not reused.
         who = [same.made_of, str(shard), *changed["patient_id"], *changed["team_id"]]
         staging = Staging(folder, run_id, who)
