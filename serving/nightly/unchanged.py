@@ -19,11 +19,17 @@ from sqlalchemy import Connection
 import features
 from features import Records
 from features.engine.caseload import Caseload
+from features.errors import UpstreamError
 from features.records.person_hashes import person_hashes
 from features.sharded.partition import hash_files
 from models import RiskModel
 from serving.runs.repository import copy_people, hashes_of, whole_runs_of
 from serving.storage.database import Database
+
+
+class EarlierRunChanged(UpstreamError):
+    """The run to copy from lost people or explanations while this run worked."""
+
 
 PACKAGES = ("features", "models", "serving")
 
@@ -39,9 +45,17 @@ class Unchanged:
     people: frozenset[str]
 
     def copy_into(self, connection: Connection, run_id: str) -> None:
-        """Copies the rows of the unchanged people to the run ``run_id``, inside the caller's transaction."""
-        if self.run_id is not None:
-            copy_people(connection, self.run_id, run_id, sorted(self.people))
+        """Copies the rows of the unchanged people to the run ``run_id``, inside the caller's transaction. Raises
+        ``EarlierRunChanged`` if one of them is no longer there as it was."""
+        if self.run_id is None:
+            return
+        copy_people(connection, self.run_id, run_id, sorted(self.people))
+        copied = {patient: found for (patient, _), found in hashes_of(connection, run_id).items()}
+        if any(copied.get(patient) != self.hashes[patient] for patient in self.people):
+            raise EarlierRunChanged(
+                "the earlier run of this day, which this one copies from, was changed meanwhile; nothing was "
+                "published. Start it again"
+            )
 
 
 def find_unchanged(

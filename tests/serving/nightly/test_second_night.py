@@ -17,6 +17,7 @@ import serving.nightly.run as run_module
 import serving.nightly.unchanged as unchanged_module
 from features import Records
 from serving.nightly.run import score_store
+from serving.nightly.unchanged import EarlierRunChanged
 from serving.runs.repository import ABOUT_PEOPLE
 from tests.serving import world
 
@@ -40,7 +41,7 @@ def rewritten(store: Path, change: Callable[[dict[str, pd.DataFrame]], None]) ->
     change(frames)
     about = {key: value for key, value in records.about.items() if key != "data_hash"}
     changed = Records.from_frames(frames, about=about)
-    assert not len(changed.quarantine), changed.quarantine.to_string()
+    assert all("counted once" in row.reason for row in changed.set_aside), changed.quarantine.to_string()
     changed.remember(records)
     shutil.rmtree(store)
     changed.save(store)
@@ -131,6 +132,25 @@ def test_a_store_of_the_same_people_and_another_hash_scores_nobody(home):
     assert not summary.reused and summary.unchanged == summary.people == len(world.TEAM_OF)
 
 
+def shuffled(frames):
+    for name, frame in frames.items():
+        frames[name] = frame.sample(frac=1, random_state=1)
+
+
+def sent_twice(frames):
+    for name in ("contacts", "supplies", "results"):
+        frames[name] = pd.concat([frames[name], frames[name]], ignore_index=True)
+
+
+@pytest.mark.parametrize("change", [shuffled, sent_twice])
+def test_an_extract_that_says_the_same_in_other_words_changes_nobody(home, change):
+    rewritten(home / "store", change)
+    assert run(home).reused, "the same records give the same run"
+    with_rows(home / "store", {"results": ["N02"]})
+    summary = run(home)
+    assert summary.people - summary.unchanged == 1
+
+
 def another_day(home, monkeypatch):
     return {"as_of": world.AS_OF + dt.timedelta(days=1)}
 
@@ -167,3 +187,25 @@ def test_everybody_is_scored_where_the_earlier_run_does_not_say_the_same(what, h
     with_rows(home / "store", {"results": ["N02"]})
     summary = run(home, **what(home, monkeypatch))
     assert summary.people == len(world.TEAM_OF) and summary.unchanged == 0
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM people WHERE patient_id = 'S00'", "UPDATE people SET records_hash = NULL"]
+)
+def test_an_earlier_run_that_changes_meanwhile_is_not_copied(home, monkeypatch, change):
+    """Another machine erases somebody, or thins the run, between the comparison and the copy."""
+    with_rows(home / "store", {"results": ["N02"]})
+
+    def and_then(*found, find=run_module.find_unchanged, **others):
+        same = find(*found, **others)
+        with sqlite3.connect(home / "service.db") as connection:
+            connection.execute(change)
+        return same
+
+    monkeypatch.setattr(run_module, "find_unchanged", and_then)
+    with sqlite3.connect(home / "service.db") as connection:
+        before = connection.execute("SELECT run_id FROM publications").fetchall()
+    with pytest.raises(EarlierRunChanged, match="Start it again"):
+        run(home)
+    with sqlite3.connect(home / "service.db") as connection:
+        assert connection.execute("SELECT run_id FROM publications").fetchall() == before
