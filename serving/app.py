@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, compile_path
 from starlette.staticfiles import StaticFiles
 
-from features.records.memory import forget_code
+from features.records.memory import COMPILER, forget_code
 from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
@@ -335,7 +335,7 @@ def warm(model: RiskModel) -> None:
     """
     body, today = ScoresRequest.model_validate(EXAMPLE), dt.date.today()
     answer_of(model, body, body.as_of or today, today)
-    forget_code("libllvmlite")
+    forget_code(COMPILER)
     # What was loaded stays for good, so the collector need not scan it during a request.
     gc.collect()
     gc.freeze()

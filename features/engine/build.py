@@ -20,6 +20,7 @@ from features.engine.plan import Walk, walks_for
 from features.engine.plan_cache import ByFeatures
 from features.jit import jit
 from features.records import Records
+from features.records.memory import give_back
 from features.spec import Feature
 
 MIN_SHARD = 64
@@ -28,6 +29,8 @@ MAX_SHARD = 20_000
 """Largest number of rows in a shard, which limits the memory of a walk's working arrays."""
 MAX_BLOCK = 200_000
 """Number of rows whose people are prepared together, which limits the memory of their arrays."""
+LARGE_SPINE = 100_000
+"""From so many rows on, what reading the spine freed is returned to the system before the walks begin."""
 
 Values = npt.NDArray[np.float32]
 
@@ -44,6 +47,8 @@ def build(
     ``threads`` defaults to the number of cores. Raises SpineError for rows that cannot be computed.
     """
     person, day = read_spine(records, spine)
+    if len(spine) >= LARGE_SPINE:
+        give_back()
     values = build_values(records, person, day, features, threads=threads)
     return FeatureMatrix(values, tuple(feature.name for feature in features), spine)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+COMPILER = "libllvmlite"
 _DONT_NEED, _ARENA_MAX = 4, -8
 """``MADV_DONTNEED`` of Linux and ``M_ARENA_MAX`` of glibc."""
 
@@ -31,12 +32,13 @@ def one_heap() -> None:
 
 
 def give_back() -> None:
-    """Returns freed memory to the system: Arrow's pool, and the C library's heap where that is glibc. Takes
-    milliseconds.
+    """Returns to the system what is not needed now: Arrow's pool, the C library's heap where that is glibc, and the
+    compiler's code. Takes milliseconds.
 
     Of 20,000 simulated people 1,244 MB stood after loading and 488 MB after this.
     """
     pa.default_memory_pool().release_unused()
+    forget_code(COMPILER)
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:
@@ -53,8 +55,12 @@ def forget_code(library: str) -> int:
     """
     if sys.platform != "linux":
         return 0
+    try:
+        mappings = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    except OSError:  # a root without /proc
+        return 0
     forgotten, advise = 0, ctypes.CDLL(None).madvise
-    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+    for line in mappings:
         found = re.match(r"([0-9a-f]+)-([0-9a-f]+) r-xp .*/([^/]+)$", line)
         if found and found[3].startswith(library):
             start, end = int(found[1], 16), int(found[2], 16)

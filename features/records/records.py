@@ -204,6 +204,7 @@ class Records:
         parts = known.patient_ids, known.tables, known.about, known.report
         records = cls(*parts, Quarantine().frame, unread=known.unread, versions=known.versions)
         records._remember_quarantine(folder)
+        give_back()  # the compiler's code, which opening the kernels read
         return records
 
     def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:

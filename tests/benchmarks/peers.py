@@ -44,7 +44,8 @@ LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Floor:
-    """The least that our side may be better: in time at LARGE and at SMALL people, and in memory at both."""
+    """The least that our side may be better: in time at LARGE and at SMALL people, and in memory at LARGE. At SMALL a
+    process is little more than its programs and libraries, and the line says what each side holds."""
 
     large: float
     small: float
@@ -52,7 +53,7 @@ class Floor:
 
     def holds(self, large: dict[str, Any], small: dict[str, Any]) -> bool:
         in_time = large["ratio"] >= self.large and small["ratio"] >= self.small
-        return in_time and min(large["memory_ratio"], small["memory_ratio"]) >= self.memory
+        return bool(in_time and large["memory_ratio"] >= self.memory)
 
 
 def make_up(people: int, folder: Path) -> Path:
