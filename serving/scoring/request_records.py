@@ -10,7 +10,7 @@ from typing import Any
 from features import Records
 from features.records import TABLES
 from features.records.reading.given import OneValue
-from features.records.tables import Column
+from features.records.tables import TableSpec
 from serving.scoring.schemas import PersonIn, SetAsideRow
 
 Begins = dict[str, list[tuple[int, str, int]]]
@@ -37,40 +37,44 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, Beg
             cells += rows
             ids += [person.pseudonym] * len(rows)
         if cells:
-            given = columns[name] = {"patient_id": OneValue(ids[0], len(ids)) if len(people) == 1 else ids}
-            sent = _by_column(cells)
-            for column in spec.columns[1:]:
-                if sent is not None and column.name not in sent and not column.required:
-                    continue
-                found = _read(sent, cells, column)
-                if column.required or found.count(None) < len(cells):
-                    given[column.name] = found
+            one = OneValue(ids[0], len(ids)) if len(people) == 1 else ids
+            columns[name] = {"patient_id": one, **_sent(cells, spec)}
     return Records.from_columns(columns, today=today), positions
 
 
-def _by_column(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]] | None:
-    """The cells of rows that all name the same columns in the same order, as the rows of one program do; else None."""
+def _sent(rows: Sequence[dict[str, Any]], spec: TableSpec) -> dict[str, Sequence[Any]]:
+    """The columns of some rows in which something was sent or must be; true or false in place of a number is kept and
+    not read as 1 or 0."""
+    found: dict[str, Sequence[Any]] = {}
+    cells = _by_column(rows, spec)
+    for column in spec.columns[1:]:
+        name = column.name
+        values = cells.get(name)
+        if values is None:
+            if column.required:
+                found[name] = (None,) * len(rows)
+            continue
+        if not column.required and values[0] is None and values.count(None) == len(rows):
+            continue
+        if column.kind == "number" and bool in set(map(type, values)):
+            values = [str(value) if isinstance(value, bool) else value for value in values]
+        found[name] = values
+    return found
+
+
+def _by_column(rows: Sequence[dict[str, Any]], spec: TableSpec) -> Mapping[str, Sequence[Any]]:
+    """The cells of rows by column. The rows of one program all name the same columns in the same order."""
     names = set(map(tuple, rows))
     if len(names) == 1:
         return dict(zip(names.pop(), zip(*map(dict.values, rows), strict=True), strict=True))
-    return None
-
-
-def _read(sent: Mapping[str, Sequence[Any]] | None, rows: Sequence[Mapping[str, Any]], column: Column) -> Sequence[Any]:
-    """One column of rows as sent; true or false in place of a number is kept and not read as 1 or 0."""
-    name = column.name
-    if sent is None:
-        found: Sequence[Any] = [row.get(name) for row in rows]
-    else:
-        found = sent.get(name) or (None,) * len(rows)
-    if column.kind == "number" and bool in set(map(type, found)):
-        return [str(value) if isinstance(value, bool) else value for value in found]
-    return found
+    return {name: [row.get(name) for row in rows] for name in spec.names}
 
 
 def set_aside(records: Records, positions: Begins) -> dict[str, list[SetAsideRow]]:
     """Rows set aside, by person, with their position in that person's list."""
     out: dict[str, list[SetAsideRow]] = {}
+    if not records.set_aside:
+        return out
     starts = {table: [first for first, _, _ in begins] for table, begins in positions.items()}
     for aside in records.set_aside:
         first, patient, _ = positions[aside.table][bisect_right(starts[aside.table], aside.row) - 1]

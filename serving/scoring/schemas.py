@@ -122,7 +122,8 @@ class PersonIn(Strict):
     @model_validator(mode="after")
     def rows_are_of_this_person(self) -> PersonIn:
         for name in ROWS:
-            named = {row.get("patient_id") for row in getattr(self.tables, name)} - {None, self.patient_id}
+            named = {row["patient_id"] for row in getattr(self.tables, name) if "patient_id" in row}
+            named -= {None, self.patient_id}
             if any(clean_id(one) != self.patient_id for one in named):
                 raise PydanticCustomError("other_person", "a row names another person")
         return self

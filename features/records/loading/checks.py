@@ -35,7 +35,7 @@ Finding = tuple[str, Mask, str]
 AHEAD_DAYS = 3 * 366
 """How far ahead a booked contact may lie."""
 
-_KNOWN_AFTER = {"results", "stays"}
+KNOWN_AFTER = {"results", "stays"}
 """Tables whose rows cannot be known before they happened."""
 
 
@@ -81,7 +81,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
             else:
                 yield end, backwards, f"{end} is before {start}"
     yield from _deaths_without_a_day(spec, columns)
-    if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
+    if spec.name in KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
         early = columns["known_on"] < columns[spec.event_day]
         yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
     if spec.unique and not spec.per_patient and len(columns[spec.unique].unique()) < len(columns[spec.unique]):
@@ -125,7 +125,7 @@ class _Ranges:
         asked = [column for column in spec.columns if column.required]
         if any(column.kind in ("number", "flag") for column in asked):
             raise TypeError(f"{table}: the one pass over few rows does not see whether a number or flag is given")
-        pairs = [*spec.ends, *([(str(spec.event_day), "known_on")] if table in _KNOWN_AFTER else [])]
+        pairs = [*spec.ends, *([(str(spec.event_day), "known_on")] if table in KNOWN_AFTER else [])]
         return cls(
             tuple(names),
             np.array([AHEAD_DAYS if column.ahead else 1 for column in days], np.int32),
@@ -359,7 +359,7 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
     keys = pairs if few else np.unique(pairs)
     spelled = (*words, None)
     told = [spelled[key % len(spelled)] for key in keys.tolist()]
-    found = [_conversion(key // len(spelled), word) for key, word in zip(keys.tolist(), told, strict=True)]
+    found = [conversion(key // len(spelled), word) for key, word in zip(keys.tolist(), told, strict=True)]
     factor, offset, low, high, wrong = np.array(found or np.empty((0, 5))).T
     kind = np.arange(len(pairs)) if few else np.searchsorted(keys, pairs)
     problem = convert(values, asked, kind, factor, offset, low, high, wrong.astype(np.int8))
@@ -389,7 +389,7 @@ _RESULT_PROBLEMS = {
 
 
 @lru_cache(maxsize=1_024)
-def _conversion(place: int, word: str | None) -> tuple[float, float, float, float, int]:
+def conversion(place: int, word: str | None) -> tuple[float, float, float, float, int]:
     """Factor, offset and plausible range of a test's value in a unit, and what is wrong with the unit (0: nothing;
     else of ``_RESULT_PROBLEMS``)."""
     test = list(TESTS.values())[place]

@@ -25,7 +25,7 @@ from features.records.table import FEW, words_of
 from features.records.tables import COMPARATORS, Column, TableSpec
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
-_CODED = {("conditions", "system"), ("conditions", "code")}
+CODED = {("conditions", "system"), ("conditions", "code")}
 """Texts whose digits are codes."""
 
 
@@ -71,7 +71,7 @@ def parse_table(spec: TableSpec, given: Given, report: TableReport) -> ParsedTab
             columns[column.name], bad = parse(column, given[column.name])
         if bad is not None and bad.any():
             unread[column.name] = bad
-        text = column.kind == "text" and (spec.name, column.name) not in _CODED
+        text = column.kind == "text" and (spec.name, column.name) not in CODED
         if text and not hold_no_number(given[column.name]):
             columns[column.name], numbers = text_without_numbers(columns[column.name])
             if numbers:

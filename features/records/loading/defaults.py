@@ -22,8 +22,14 @@ def mode_of_attended(columns: dict[str, Any], report: TableReport) -> None:
     silent = (columns["mode"] < 0) & (columns["outcome"] == outcomes.index("attended"))
     if silent.any():
         columns["mode"] = np.where(silent, np.int16(MODES.index("not_recorded")), columns["mode"])
-        report.defaults["mode"] = {"value": "not_recorded", "rows": int(silent.sum())}
-        report.note(f"mode missing in {int(silent.sum()):,} attended contacts; they count as contact with the person")
+        note_modes(report, int(silent.sum()))
+
+
+def note_modes(report: TableReport, rows: int) -> None:
+    """Counts the attended contacts without a mode."""
+    if rows:
+        report.defaults["mode"] = {"value": "not_recorded", "rows": rows}
+        report.note(f"mode missing in {rows:,} attended contacts; they count as contact with the person")
 
 
 def settled_supplies(
@@ -35,14 +41,7 @@ def settled_supplies(
     settled = settle(columns, patient)
     if settled.days_from_quantity:
         report.note(f"days worked out from quantity and dose in {settled.days_from_quantity:,} rows")
-    assumed = settled.days_assumed + settled.intervals_assumed
-    if assumed:
-        report.defaults["days_assumed"] = {"value": USUAL_SUPPLY_DAYS, "rows": assumed}
-        report.note(
-            f"days_assumed: {assumed:,} rows do not say how long they last, by days, or by quantity and dose: "
-            f"{settled.days_assumed:,} are read as {USUAL_SUPPLY_DAYS} days, {settled.intervals_assumed:,} "
-            "injections as the product's usual interval; what rests on them says so"
-        )
+    note_days_assumed(report, settled.days_assumed, settled.intervals_assumed)
     if settled.reversed:
         report.note(
             f"{settled.reversed:,} reversals undo a supply from the day that they became known; "
@@ -55,6 +54,18 @@ def settled_supplies(
         )
     unread = [_matched_nothing(columns, patient, row) for row in settled.matched_nothing.tolist()]
     return settled.columns, settled.patient, unread
+
+
+def note_days_assumed(report: TableReport, supplies: int, injections: int) -> None:
+    """Counts the rows of supplies, and of injections, that do not say how long they last."""
+    assumed = supplies + injections
+    if assumed:
+        report.defaults["days_assumed"] = {"value": USUAL_SUPPLY_DAYS, "rows": assumed}
+        report.note(
+            f"days_assumed: {assumed:,} rows do not say how long they last, by days, or by quantity and dose: "
+            f"{supplies:,} are read as {USUAL_SUPPLY_DAYS} days, {injections:,} "
+            "injections as the product's usual interval; what rests on them says so"
+        )
 
 
 def _matched_nothing(columns: dict[str, Any], patient: npt.NDArray[np.int32], row: int) -> UnreadRow:

@@ -35,6 +35,7 @@ from features.records.loading.not_understood import (
 )
 from features.records.loading.one_person import TWO_BIRTHS, latest_of_each, refuse_two_people_of_one_id, uncorrected
 from features.records.loading.open_stays import EveryStay, end_contradicted_stays
+from features.records.loading.plain_rows.tables import nothing_in, plain_tables
 from features.records.loading.quarantine import Quarantine
 from features.records.loading.refusals import nhs_numbers_as_ids, problems_of_tables
 from features.records.loading.second_clock import second_clock
@@ -75,24 +76,36 @@ class Loading:
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
         """Patient ids (sorted) and every table; raises RecordsError with all problems together."""
-        _refuse(list(problems_of_tables(self.given)))
-        parsed = {name: self._parse(spec) for name, spec in TABLES.items() if name in self.given}
-        columns = {name: table.columns for name, table in parsed.items()}
+        one, plain = plain_tables(self.given, self.today, self.delays)
+        if len(plain) < len(self.given):
+            _refuse(list(problems_of_tables(self.given)))
+        parsed = {}
+        for name, spec in TABLES.items():
+            if name in plain:
+                self.report.tables[name] = plain[name].report
+            elif name in self.given:
+                parsed[name] = self._parse(spec)
         _refuse(list(nhs_numbers_as_ids(parsed)))
-        self._rename_merged(parsed, columns)
-        people, patients = self._patients(parsed["patients"])
+        if one:
+            people, patients = np.array([one], object), plain["patients"].table
+        else:
+            self._rename_merged(parsed)
+            people, patients = self._patients(parsed["patients"])
         self.ids = pa.array(people, pa.string())
         self.only = people[0] if len(people) == 1 else None
-        del columns  # the columns as parsed go with each table once it is finished
         tables = {"patients": patients}
         for name, spec in TABLES.items():
             if name == "patients":
                 continue
-            if name not in parsed:
+            if name in plain:
+                tables[name] = plain[name].table
+            elif name in parsed:
+                tables[name] = self._finish(spec, parsed.pop(name))
+            else:
                 self.report.tables[name] = TableReport(present=False)
-                tables[name] = empty_table(spec, len(people))
-                continue
-            tables[name] = self._finish(spec, parsed.pop(name))
+                tables[name] = nothing_in(name) if one else empty_table(spec, len(people))
+        if "stays" in plain:
+            self.every_stay = dict(tables["stays"].columns), tables["stays"].patient
         stays = self.report.tables["stays"]
         self.unread += end_contradicted_stays(tables, self.versions, self.every_stay, len(people), stays)
         self._notes(tables)
@@ -105,7 +118,7 @@ class Loading:
         self.report.tables[spec.name] = new_report(spec, given)
         return parse_table(spec, given, self.report.tables[spec.name])
 
-    def _rename_merged(self, parsed: Mapping[str, ParsedTable], columns: Mapping[str, dict[str, Any]]) -> None:
+    def _rename_merged(self, parsed: Mapping[str, ParsedTable]) -> None:
         """Gives the rows of replaced ids the id that replaces them, in every table."""
         patients = parsed["patients"]
         if patients.replaced_by is not None:
@@ -115,10 +128,10 @@ class Loading:
         self.moved = np.zeros(len(patients.columns["patient_id"]), bool)
         if not self.merged.becomes:
             return
-        for name, table in columns.items():
-            parsed[name].one_id = None
-            if "patient_id" in table:
-                table["patient_id"], moved = renamed(table["patient_id"], self.merged.becomes)
+        for name, table in parsed.items():
+            table.one_id = None
+            if "patient_id" in table.columns:
+                table.columns["patient_id"], moved = renamed(table.columns["patient_id"], self.merged.becomes)
                 if name == "patients":
                     self.moved = moved
         self.report.tables["patients"].note(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cache
 from types import NoneType
 from typing import Any
@@ -52,7 +52,7 @@ class _Words(dict[Any, int]):
 
     def __missing__(self, value: Any) -> int:
         word = self._spelt(value)
-        code = self._words.get(word, _UNREAD) if word is not None else _UNREAD
+        code = self._words.get(word, UNREAD) if word is not None else UNREAD
         # Of a number no spelling is kept: 1, 1.0 and True are one key, and need not be one word.
         if code >= 0 and type(value) is str and len(self) < len(self._words) + MOST_SPELLINGS:
             self[value] = code
@@ -78,7 +78,7 @@ def codes_of(column: Column) -> _Words:
     )
 
 
-_FLAG_OF = _Words(
+FLAG_OF = _Words(
     {word: int(meant == "true") for word, meant in meanings("flag").items()}
     | {"1.0": 1, "0.0": 0, "1 0": 1, "0 0": 0}
     | {True: 1, False: 0},
@@ -190,7 +190,7 @@ def _series_number(column: Column, values: pd.Series) -> Parsed:
 
 def _series_flag(column: Column, values: pd.Series) -> Parsed:
     encoded = _text(values).dictionary_encode()
-    words = [_FLAG_OF[word] for word in encoded.dictionary.to_pylist()]
+    words = [FLAG_OF[word] for word in encoded.dictionary.to_pylist()]
     lookup = np.array([*words, -1], dtype=np.int8)
     flags = lookup[encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
     bad = flags == -2
@@ -208,7 +208,7 @@ _SERIES: dict[str, Callable[[Column, pd.Series], Parsed]] = {
 
 
 _WRONG = object()
-_UNREAD = -2
+UNREAD = -2
 
 
 def _list_text(column: Column, values: Sequence[Any]) -> Parsed:
@@ -220,7 +220,7 @@ def _list_text(column: Column, values: Sequence[Any]) -> Parsed:
 def _list_id(column: Column, values: Sequence[Any]) -> Parsed:
     if type(values) is OneValue:
         return pa.repeat(pa.scalar(_clean_or_none(values.value), pa.string()), len(values)), None
-    if set(map(type, values)) == {str} and _PLAIN_IDS.fullmatch("\n".join(values)):
+    if set(map(type, values)) == {str} and are_plain_ids(values):
         return pa.array(values, pa.string()), None
     text = {value: _clean_or_none(value) for value in dict.fromkeys(values)}
     return pa.array([text[value] for value in values], pa.string()), None
@@ -234,11 +234,17 @@ def ids_among(values: Sequence[Any]) -> set[str | None] | None:
         return None
 
 
-_PLAIN = r"[\w/:-]{7,}"
-_PLAIN_ID = re.compile(_PLAIN, re.ASCII)
-"""Ids that are clean as they are, and longer than any text that means "no id"."""
-_PLAIN_IDS = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*", re.ASCII)
+_PLAIN = r"(?!(?:null|nan|nat|none)(?:\n|\Z))[\w/:-]+"
+_PLAIN_ID = re.compile(_PLAIN, re.ASCII | re.IGNORECASE)
+"""Ids that are clean as they are: of letters, digits and a few signs, and no text that means "no id"."""
+_PLAIN_IDS = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*", re.ASCII | re.IGNORECASE)
 """Such ids, one a line."""
+
+
+def are_plain_ids(texts: Collection[str]) -> bool:
+    """Whether ids are all clean as they are. Raises TypeError for what is no text."""
+    lines = "\n".join(texts)
+    return bool(_PLAIN_IDS.fullmatch(lines)) and lines.count("\n") == len(texts) - 1
 
 
 def _clean_or_none(value: Any) -> str | None:
@@ -254,14 +260,14 @@ def _list_code(column: Column, values: Sequence[Any]) -> Parsed:
 
 
 def _list_flag(column: Column, values: Sequence[Any]) -> Parsed:
-    return _or_unread(column, list(map(_FLAG_OF.__getitem__, values)))
+    return _or_unread(column, list(map(FLAG_OF.__getitem__, values)))
 
 
 def _or_unread(column: Column, codes: list[int]) -> Parsed:
     array = np.array(codes, DTYPES[column.kind])
-    if _UNREAD not in codes:
+    if UNREAD not in codes:
         return array, None
-    bad = array == _UNREAD
+    bad = array == UNREAD
     array[bad] = -1
     return array, bad
 

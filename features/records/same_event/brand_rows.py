@@ -34,6 +34,11 @@ def _either() -> Mask:
     return np.array([name in by_mouth() for name in _MEDICINES] + [False])
 
 
+def is_of_both_forms(name: Any, medicine: int) -> bool:
+    """Whether a medicine as named may be by mouth or the long-acting injection, so that its row must say."""
+    return bool(_either()[medicine]) and isinstance(name, str) and brand_in(name) is not None
+
+
 def read_forms(given: Any, columns: dict[str, Any]) -> None:
     """Replaces the medicine by the long-acting injection in the rows that mean it, and marks the rows whose form
     nothing tells. ``given`` is the table as it came."""

@@ -30,13 +30,13 @@ _SPEC = TABLES["supplies"]
 _STATUSES = _SPEC.column("status").values
 REVERSED, NOT_GIVEN, PART_RETURNED = (_STATUSES.index(one) for one in ("reversed", "not_given", "part_returned"))
 _PRESCRIBED = _SPEC.column("kind").values.index("prescribed")
-_ADMINISTERED = _SPEC.column("kind").values.index("administered")
+ADMINISTERED = _SPEC.column("kind").values.index("administered")
+LONG_ACTING = _SPEC.column("route").values.index("long_acting_injection")
 
 
 def injections(columns: Mapping[str, Any]) -> Mask:
     """Which rows are long-acting injections, by the row's route or the medicine's."""
-    code = _SPEC.column("route").values.index("long_acting_injection")
-    return np.asarray((columns["route"] == code) | long_acting()[columns["medicine"]])
+    return np.asarray((columns["route"] == LONG_ACTING) | long_acting()[columns["medicine"]])
 
 
 @cache
@@ -62,7 +62,7 @@ def takes_back(columns: Mapping[str, Any]) -> Mask:
 
 def doses_given(columns: Mapping[str, Any]) -> Mask:
     """Which rows are single doses that somebody gave: administered, and no long-acting injection."""
-    return np.asarray((columns["kind"] == _ADMINISTERED) & ~injections(columns))
+    return np.asarray((columns["kind"] == ADMINISTERED) & ~injections(columns))
 
 
 def days_not_recorded(columns: Mapping[str, Any]) -> Mask:
