@@ -4,11 +4,11 @@ take.
 
 from __future__ import annotations
 
+import asyncio
 import email.message
 import sys
 import time
 
-import anyio
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -49,7 +49,7 @@ class LimitedBody:
         if time.monotonic() >= self._ends:
             raise HTTPException(408)
         try:
-            with anyio.fail_after(max(0.0, self._ends - time.monotonic())):
+            async with asyncio.timeout(self._ends - time.monotonic()):
                 message = await self._receive()
         except TimeoutError:
             raise HTTPException(408) from None

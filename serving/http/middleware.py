@@ -11,7 +11,7 @@ import gc
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from urllib.parse import quote, unquote, urlsplit
 
@@ -116,7 +116,8 @@ class Boundary:
         self.cors = cors or Cors()
         self.address_of, self._security_lines = address_of, Rate(60)
         self.app, self.render, self.max_body_bytes = app, render, max_body_bytes
-        self._headers = {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
+        headers = {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self._held, self._rests_until = 0, 0.0
         self._tidying: asyncio.Task[None] | None = None
         self.metrics, self.tracing = metrics, tracing
@@ -261,14 +262,17 @@ def route_of(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", None) or "unmatched")
 
 
-def _add_headers(message: Message, always: dict[str, str], path: str, request_id: str) -> None:
+def _add_headers(message: Message, always: Sequence[tuple[bytes, bytes]], path: str, request_id: str) -> None:
     headers = MutableHeaders(scope=message)
-    for name, value in always.items():
-        headers[name] = value
+    stored = b"public, max-age=3600" if path.startswith(STATIC) else b"no-store"
+    sent = {name for name, _ in headers.raw}
+    for name, value in (*always, (b"x-request-id", request_id.encode()), (b"cache-control", stored)):
+        if name in sent:
+            headers[name.decode()] = value.decode()
+        else:
+            headers.raw.append((name, value))
     if path == INTERFACE:
         headers["Content-Security-Policy"] = INTERFACE_POLICY
-    headers["X-Request-ID"] = request_id
-    headers["Cache-Control"] = "public, max-age=3600" if path.startswith(STATIC) else "no-store"
 
 
 def _outdate_earlier_pages(message: Message, scope: Scope, request_id: str) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import anyio
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 
 from serving.http.problems import unavailable
 
@@ -61,36 +62,56 @@ class Lane:
 
     def __init__(self, width: int, patience: float, deadline: float) -> None:
         self._turns = CapacityLimiter(width)
-        self._threads = CapacityLimiter(width)
+        # Our own threads: the framework's way to one passes the event loop four times, which took longer than the
+        # lookup of a token.
+        self._threads = ThreadPoolExecutor(width, thread_name_prefix="lane")
         self._patience, self._deadline = patience, deadline
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``work(*args, **kwargs)`` in a thread. Raises a 503 ``Problem`` when no turn came in time, or no answer."""
-        turn = object()
+        turn, loop = object(), asyncio.get_running_loop()
         await _turn(self._turns, turn, self._patience)
-        begun, loop = False, asyncio.get_running_loop()
+        ended, refused = loop.create_future(), False
+        came: list[tuple[T, None] | tuple[None, BaseException]] = []
+        """What the work came to. Not the result of ``ended``, which would keep an exception and all that it holds."""
 
-        def worked() -> T:
-            nonlocal begun
-            begun = True
-            try:
-                return work(*args, **kwargs)
-            finally:
-                # Fire and forget: waiting for the loop would delay the answer. During shutdown there may be no loop
-                # left.
-                with suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._turns.release_on_behalf_of, turn)
+        def wake() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def end() -> None:
+            self._turns.release_on_behalf_of(turn)
+            wake()
+
+        def worked() -> None:
+            if refused:
+                return
+            if not ended.done():  # else the client left before the work began
+                try:
+                    came.append((work(*args, **kwargs), None))
+                except BaseException as error:  # noqa: BLE001 - it is raised where the work was asked for
+                    came.append((None, error))
+            with suppress(RuntimeError):  # during shutdown there may be no loop left
+                loop.call_soon_threadsafe(end)
 
         try:
-            with anyio.move_on_after(self._deadline) as in_time:
-                return await to_thread.run_sync(worked, limiter=self._threads, abandon_on_cancel=True)
+            self._threads.submit(worked)
         except RuntimeError:
-            if begun:
-                raise
-            # The system gives no further thread, or no memory for its stack.
+            # The system gives no further thread, or no memory for its stack. The pool still holds the work.
+            refused = True
+            self._turns.release_on_behalf_of(turn)
             raise unavailable("busy", BUSY, 2) from None
+        late = loop.call_later(self._deadline, wake)
+        try:
+            await ended
         finally:
-            if not begun:
-                self._turns.release_on_behalf_of(turn)
-        assert in_time.cancelled_caught
-        raise unavailable("too-slow", "This took too long; try again with less data, or later.", 10)
+            late.cancel()
+        if not came:
+            raise unavailable("too-slow", "This took too long; try again with less data, or later.", 10)
+        found, error = came.pop()
+        if error is None:
+            return cast(T, found)
+        try:
+            raise error
+        finally:
+            del error  # it refers to this frame

@@ -13,14 +13,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from serving.auditlog.log import Audit, Look, append
 from serving.identity.callers import SEES_PEOPLE, Caller, Role, ScopeError, checked_scope, person_id
 from serving.security.memberships import TeamsHeld, assigned_role, teams_of
 from serving.storage import migrations
+from serving.storage.compiled_statements import CompiledStatement
 from serving.storage.database import Database
 from serving.storage.tables import runs, token_teams, tokens
 from serving.storage.visible import published_run
@@ -33,8 +34,31 @@ REMEMBERED = timedelta(hours=16)
 """How long an ended session still says whose it was, so that what was filled in is kept for its author."""
 Kind = Literal["token", "session"]
 # Kept, because making a statement anew for each request took longer than running it.
-_OF_SECRET = select(tokens).where(tokens.c.sha256 == bindparam("sha256"), tokens.c.kind == bindparam("kind"))
-_TEAMS_OF = select(token_teams.c.team_id).where(token_teams.c.token_id == bindparam("token_id"))
+_TEAMS_OF = CompiledStatement(select(token_teams.c.team_id).where(token_teams.c.token_id == bindparam("token_id")))
+
+
+class _Token(NamedTuple):
+    """What a token or session says of its caller: columns of ``tokens``."""
+
+    token_id: str
+    role: str
+    all_teams: bool
+    label: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    lead: bool
+    issuer: str | None
+    subject: str | None
+    assigned: bool
+    last_used_at: datetime | None
+
+
+_OF_SECRET = CompiledStatement(
+    select(*(tokens.c[name] for name in _Token._fields)).where(
+        tokens.c.sha256 == bindparam("sha256"), tokens.c.kind == bindparam("kind")
+    )
+)
 
 
 def issue_token(
@@ -236,8 +260,7 @@ def ended_session(database: Database, secret: str) -> Caller | None:
     """
     now = datetime.now(UTC)
     with database.read() as connection:
-        query = select(tokens).where(tokens.c.sha256 == digest(secret), tokens.c.kind == "session")
-        row = connection.execute(query).first()
+        row = _of_secret(connection, secret, "session")
         if row is None or row.revoked_at is not None or now - row.expires_at > REMEMBERED:
             return None
         return _caller(connection, row)
@@ -250,31 +273,33 @@ def session_person(database: Database, secret: str) -> str:
     return caller.person if caller is not None else ""
 
 
-def _live(connection: Connection, secret: str, kind: Kind, now: datetime) -> Row[Any] | None:
-    row = connection.execute(_OF_SECRET, {"sha256": digest(secret), "kind": kind}).first()
+def _of_secret(connection: Connection, secret: str, kind: Kind) -> _Token | None:
+    rows = _OF_SECRET.run(connection, {"sha256": digest(secret), "kind": kind})
+    return _Token._make(rows[0]) if rows else None
+
+
+def _live(connection: Connection, secret: str, kind: Kind, now: datetime) -> _Token | None:
+    row = _of_secret(connection, secret, kind)
     return None if row is None or row.revoked_at is not None or row.expires_at <= now else row
 
 
-def _caller(connection: Connection, row: Row[Any]) -> Caller | None:
+def _caller(connection: Connection, row: _Token) -> Caller | None:
     if row.subject is not None:
         return _signed_in(connection, row)
     teams: frozenset[str] | None = None
     if not row.all_teams:
-        teams = frozenset(connection.scalars(_TEAMS_OF, {"token_id": row.token_id}))
+        teams = frozenset(team for (team,) in _TEAMS_OF.run(connection, {"token_id": row.token_id}))
     return Caller(row.token_id, Role(row.role), teams, row.label, teams if row.lead and teams else frozenset())
 
 
-def _signed_in(connection: Connection, row: Row[Any]) -> Caller | None:
+def _signed_in(connection: Connection, row: _Token) -> Caller | None:
     """A person from an identity provider with today's teams; None if their assigned role was withdrawn."""
     today, role = datetime.now(UTC).date(), Role(row.role)
-    if row.assigned and assigned_role(connection, row.issuer, row.subject, today) is not role:
+    issuer, subject = row.issuer or "", row.subject or ""
+    if row.assigned and assigned_role(connection, issuer, subject, today) is not role:
         return None
-    of = (
-        teams_of(connection, row.issuer, row.subject, today)
-        if role in SEES_PEOPLE
-        else TeamsHeld(frozenset(), frozenset())
-    )
-    return Caller(person_id(row.issuer, row.subject), role, of.ids, row.label, of.leads)
+    of = teams_of(connection, issuer, subject, today) if role in SEES_PEOPLE else TeamsHeld(frozenset(), frozenset())
+    return Caller(person_id(issuer, subject), role, of.ids, row.label, of.leads)
 
 
 def form_token(secret: str) -> str:

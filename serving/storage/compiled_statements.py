@@ -5,7 +5,7 @@ each run took longer than the database.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
@@ -14,15 +14,15 @@ from sqlalchemy.sql import ClauseElement
 
 
 class CompiledStatement:
-    """A statement on tables that hold no people, whose results are plain numbers and texts. It reads and writes values
-    as the toolkit does."""
+    """A statement on tables that hold no people. It reads and writes values as the toolkit does."""
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         self._by_dialect: dict[str, _Compiled] = {}
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
-        """Runs it with these values, and returns its rows where it has some. Raises ``DBAPIError``."""
+        """Runs it with these values, and returns its rows, each a tuple of its columns in order, where it has some.
+        Raises ``DBAPIError``."""
         compiled = self._by_dialect.get(connection.dialect.name)
         if compiled is None:
             compiled = self._by_dialect[connection.dialect.name] = _Compiled(self._statement, connection.dialect)
@@ -30,21 +30,37 @@ class CompiledStatement:
 
 
 class _Compiled:
-    """The text of a statement in one dialect, and how its values are handed to the driver."""
+    """The text of a statement in one dialect, and how its values are handed to the driver and read from it."""
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self._text, self._order = compiled.string, compiled.positiontup
         self._given, self._as_sent = dict(compiled.params), dict(compiled._bind_processors)
+        as_read = [column.type._cached_result_processor(dialect, None) for column in compiled._result_columns]
+        self._as_read = [(place, read) for place, read in enumerate(as_read) if read is not None]
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         sent = {**self._given, **values}
         for name, as_sent in self._as_sent.items():
             sent[name] = as_sent(sent[name])
-        with errors_of_driver(connection, self._text), closing(connection.connection.cursor()) as cursor:
+        if not connection.in_transaction():
+            connection.begin()
+        driver: Any = connection.dialect.loaded_dbapi
+        cursor = connection.connection.cursor()
+        try:
             cursor.execute(self._text, sent if self._order is None else [sent[name] for name in self._order])
             rows: Sequence[Any] = cursor.fetchall() if cursor.description is not None else ()
-            return rows
+        except driver.Error as error:
+            raise _as_toolkit(connection, self._text, error) from None
+        finally:
+            cursor.close()
+        return [self._read(row) for row in rows] if self._as_read else rows
+
+    def _read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        found = list(row)
+        for place, as_read in self._as_read:
+            found[place] = as_read(found[place])
+        return tuple(found)
 
 
 @contextmanager
@@ -54,6 +70,12 @@ def errors_of_driver(connection: Connection, statement: str) -> Iterator[None]:
     try:
         yield
     except driver.Error as error:
-        raise DBAPIError.instance(
-            statement, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
-        ) from None
+        raise _as_toolkit(connection, statement, error) from None
+
+
+def _as_toolkit(connection: Connection, statement: str, error: Exception) -> Exception:
+    dialect: Any = connection.dialect
+    found: Exception = DBAPIError.instance(
+        statement, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+    )
+    return found

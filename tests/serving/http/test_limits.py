@@ -3,8 +3,10 @@ come back."""
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from contextlib import suppress
 
 import anyio
@@ -165,6 +167,47 @@ def test_work_in_time_is_answered_with_its_own_errors():
             await lane.run(lambda: 1)
 
     anyio.run(story)
+
+
+def test_a_client_that_leaves_keeps_its_turn_until_the_work_ends():
+    ended = threading.Event()
+
+    async def story():
+        lane = Lane(1, 0.05, 5)
+        with anyio.move_on_after(0.05) as left:
+            await lane.run(ended.wait, 60)
+        assert left.cancelled_caught
+        with pytest.raises(Problem) as busy:
+            await lane.run(lambda: "in")
+        ended.set()
+        while True:
+            with suppress(Problem):
+                return busy.value.kind, await lane.run(lambda: "in")
+
+    assert anyio.run(story) == ("busy", "in")
+
+
+def test_an_error_of_the_work_keeps_nothing_in_memory():
+    class Body:
+        """Stands for a large body that the failing work held."""
+
+    def fails(body):
+        raise KeyError("x")
+
+    async def story():
+        body = Body()
+        held = weakref.ref(body)
+        with suppress(KeyError):
+            await Lane(1, 1, 5).run(fails, body)
+        del body
+        await anyio.sleep(0.05)
+        return held()
+
+    gc.disable()
+    try:
+        assert anyio.run(story) is None
+    finally:
+        gc.enable()
 
 
 def test_more_work_than_threads_waits_its_turn():

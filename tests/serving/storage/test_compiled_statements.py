@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Text, bindparam, cast, insert, select, update
 
+from serving.security.tokens import issue_token
 from serving.storage import migrations
 from serving.storage.compiled_statements import CompiledStatement
 from serving.storage.database import Database, DatabaseUnavailable
-from serving.storage.tables import audit_events, audit_head
+from serving.storage.tables import audit_events, audit_head, tokens
 
 ADD = CompiledStatement(insert(audit_events))
 EVENT = {
@@ -64,3 +67,19 @@ def test_an_error_names_its_kind_and_no_value(database):
         ADD.run(connection, EVENT)
     assert str(error.value) == "the service database answered IntegrityError"
     assert "P1" not in repr(error.value.__context__)
+
+
+def test_columns_are_read_as_the_toolkit_reads_them(database):
+    issue_token(database, "auditor", label="Zoë", days=1)
+    some = (tokens.c.token_id, tokens.c.all_teams, tokens.c.expires_at, tokens.c.revoked_at, tokens.c.lead)
+    query = select(*some, tokens.c.label).where(tokens.c.label == bindparam("label"))
+    with database.read() as connection:
+        (found,) = CompiledStatement(query).run(connection, {"label": "Zoë"})
+        assert found == tuple(connection.execute(query, {"label": "Zoë"}).one())
+    assert (found[1:5:2], found[2].utcoffset()) == ((False, None), timedelta(0))
+
+
+def test_it_begins_the_transaction_of_its_connection(database):
+    with database.read() as connection:
+        assert not CompiledStatement(select(tokens.c.token_id)).run(connection, {})
+        assert connection.in_transaction()
