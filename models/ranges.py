@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,31 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Factors(NamedTuple):
+    """The numbers of a :class:`RangeFactor`, or of several in a row: then each is an array (horizons,)."""
+
+    centre: Any
+    lowest: Any
+    highest: Any
+    shift: Any
+    shift_slope: Any
+    log_hidden: Any
+    log_hidden_slope: Any
+    below: Any
+    above: Any
+
+    def offset(self, logit: Floats) -> tuple[Floats, Floats]:
+        """The shift, and the standard deviation from unrecorded causes, at these risks."""
+        at = np.minimum(np.maximum(logit, self.lowest), self.highest) - self.centre
+        return self.shift + self.shift_slope * at, np.exp(self.log_hidden + self.log_hidden_slope * at)
+
+    def bounds(self, logit: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Lower and upper end on the logit."""
+        shift, hidden = self.offset(logit)
+        width = np.hypot(spread, hidden)
+        return logit + shift - self.below * width, logit + shift + self.above * width
+
+
 class RangeFactor(_Frozen):
     """How far true risks lie from a model's, on the logit, at one prediction window. They were learned at risks from
     ``lowest`` to ``highest`` (logits). Beyond these, the factors of the nearer end are used."""
@@ -50,16 +76,17 @@ class RangeFactor(_Frozen):
     below: Number = Field(gt=0)
     above: Number = Field(gt=0)
 
+    @property
+    def numbers(self) -> Factors:
+        return Factors(*(getattr(self, name) for name in Factors._fields))
+
     def offset(self, logit: Floats) -> tuple[Floats, Floats]:
-        """The shift, and the standard deviation from unrecorded causes, at these risks."""
-        at = np.clip(logit, self.lowest, self.highest) - self.centre
-        return self.shift + self.shift_slope * at, np.exp(self.log_hidden + self.log_hidden_slope * at)
+        """:meth:`Factors.offset`."""
+        return self.numbers.offset(logit)
 
     def bounds(self, logit: Floats, spread: Floats) -> tuple[Floats, Floats]:
-        """Lower and upper end on the logit."""
-        shift, hidden = self.offset(logit)
-        width = np.hypot(spread, hidden)
-        return logit + shift - self.below * width, logit + shift + self.above * width
+        """:meth:`Factors.bounds`."""
+        return self.numbers.bounds(logit, spread)
 
 
 class OutcomeFactors(_Frozen):
@@ -70,12 +97,14 @@ class OutcomeFactors(_Frozen):
     scale: Number = Field(gt=0)
     factors: tuple[RangeFactor, ...] = Field(min_length=1)
 
-    def range_of(self, logit: Floats, log_spread: Floats) -> tuple[Floats, Floats]:
-        """Lower and upper probability; all of shape (rows, horizons)."""
-        low, high = np.empty(logit.shape), np.empty(logit.shape)
-        for column, factor in enumerate(self.factors):
-            spread = self.scale * np.exp(log_spread[:, column])
-            low[:, column], high[:, column] = factor.bounds(logit[:, column], spread)
+    @property
+    def columns(self) -> Factors:
+        """The factors of all prediction windows, each number as an array (horizons,)."""
+        return Factors(*map(np.array, zip(*(factor.numbers for factor in self.factors), strict=True)))
+
+    def range_of(self, logit: Floats, log_spread: Floats, columns: Factors | None = None) -> tuple[Floats, Floats]:
+        """Lower and upper probability; all of shape (rows, horizons). ``columns`` are the factors, if at hand."""
+        low, high = (columns or self.columns).bounds(logit, self.scale * np.exp(log_spread))
         low, high = np.minimum(low, logit), np.maximum(high, logit)
         # A true risk never falls as the window grows, so the range at one window bounds the others.
         low = np.maximum.accumulate(low, axis=1)
@@ -120,9 +149,14 @@ class OutcomeRanges:
     entry: OutcomeFactors
     spread: TreeShapley
 
+    @cached_property
+    def _columns(self) -> Factors:
+        return self.entry.columns
+
     def of(self, stacked: NDArray[np.floating], logit: Floats, threads: int) -> tuple[Floats, Floats]:
         """Lower and upper probability, shape (rows, horizons). ``stacked`` holds each row once for each horizon."""
-        return self.entry.range_of(logit, self.spread.margins(stacked, threads).reshape(logit.shape))
+        log_spread = self.spread.margins(stacked, threads).reshape(logit.shape)
+        return self.entry.range_of(logit, log_spread, self._columns)
 
 
 def factors_at(known: tuple[RangeFactor, ...], horizons: tuple[int, ...]) -> tuple[RangeFactor, ...]:

@@ -248,21 +248,17 @@ class RiskModel:
             return found
         # One call for all actions, because a call with a few rows would cost each action a pass over all trees.
         inputs = np.concatenate([offer.inputs for offer in offers])
-        changed = {name: self._outcomes[name].score(name, inputs, False, threads) for name in scores}
+        keys = [(name, horizon) for name in scores for horizon in scores[name].horizons]
+        now = np.concatenate([found.probability for found in scores.values()], axis=1)
+        then = np.concatenate(
+            [self._outcomes[name].score(name, inputs, False, threads).probability for name in scores], axis=1
+        )
         at = 0
         for offer in offers:
             for row, after in zip(offer.rows.tolist(), offer.inputs, strict=True):
                 risks = tuple(
-                    {
-                        "outcome": name,
-                        "horizon_days": horizon,
-                        "probability": float(changed[name].probability[at, column]),
-                        "difference": float(
-                            changed[name].probability[at, column] - scores[name].probability[row, column]
-                        ),
-                    }
-                    for name in scores
-                    for column, horizon in enumerate(scores[name].horizons)
+                    {"outcome": name, "horizon_days": horizon, "probability": new, "difference": new - old}
+                    for (name, horizon), new, old in zip(keys, then[at].tolist(), now[row].tolist(), strict=True)
                 )
                 what = changes(scores.inputs[row], after, self.features)
                 found[row].append(WhatIf(offer.action.code, offer.action.label, NOTE, what, risks))
