@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import Any
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +42,7 @@ _OUTCOMES = {
 }
 
 
-@dataclass(frozen=True)
-class SourceRow:
+class SourceRow(NamedTuple):
     """One row: its table, its position among the person's rows of that table, its day, and its description."""
 
     table: str
@@ -52,13 +51,13 @@ class SourceRow:
     what: str
 
     def as_dict(self) -> dict[str, Any]:
-        day = date_of(self.on)
-        return {"table": self.table, "row": self.row, "on": None if day is None else day.isoformat(), "what": self.what}
+        return {"table": self.table, "row": self.row, "on": iso_day(self.on), "what": self.what}
 
 
 @dataclass(frozen=True)
 class OfPerson:
-    """The newest rows of one person by reading: their positions in the table (-1 if none) and their days."""
+    """The newest rows of one person, then the next newest, and so on: of each reading the position in its table (-1 if
+    none) and the day."""
 
     person: int
     rows: list[list[int]]
@@ -160,7 +159,7 @@ class SourceRows:
 
     def of(self, person: int) -> OfPerson:
         """The newest rows of one person, for queries about many concepts."""
-        return OfPerson(person, self._row[person].tolist(), self._on[person].tolist())
+        return OfPerson(person, self._row[person].T.tolist(), self._on[person].T.tolist())
 
     def behind(self, chosen: Sequence[int], newest: OfPerson, most: int) -> list[SourceRow]:
         """At most ``most`` rows behind some features: the newest of each in the given order, then the next newest.
@@ -169,21 +168,19 @@ class SourceRows:
         person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
         found: dict[tuple[str, int], SourceRow] = {}
         tables, described = self._plan.tables, newest.said
-        for depth in range(MOST):
+        for at, on in zip(rows, days, strict=True):
             for feature in chosen:
                 read = reading[feature]
                 # The newest rows come first, so a window only cuts off the end.
-                position, day = rows[read][depth], days[read][depth]
-                if position < 0 or day < first[feature]:
+                position, day = at[read], on[read]
+                if position < 0 or day < first[feature] or (tables[feature], position) in found:
                     continue
-                table = tables[feature]
-                if (table, position) not in found:
-                    said = described.get((read, position))
-                    if said is None:
-                        said = described[read, position] = self._said(read, person, position, day)
-                    found[table, position] = said
-                    if len(found) == most:
-                        return _newest_first(found.values())
+                said = described.get((read, position))
+                if said is None:
+                    said = described[read, position] = self._said(read, person, position, day)
+                found[tables[feature], position] = said
+                if len(found) == most:
+                    return _newest_first(found.values())
         return _newest_first(found.values())
 
     @cached_property
@@ -193,7 +190,7 @@ class SourceRows:
 
     def ages(self, tables: Iterable[str], newest: OfPerson) -> list[tuple[str, int | None]]:
         """Days since the newest known row of each table, None if there is none."""
-        days = {table: newest.days[self._plan.whole[table]][0] for table in tables}
+        days = {table: newest.days[0][self._plan.whole[table]] for table in tables}
         return [(table, None if day == NO_DAY else self._as_of - day) for table, day in days.items()]
 
     def _said(self, reading: int, person: int, position: int, day: int) -> SourceRow:
@@ -236,12 +233,18 @@ def _words(table: str, name: str) -> tuple[str, ...]:
     return TABLES[table].column(name).values
 
 
+@lru_cache(maxsize=4_096)
+def iso_day(day: int) -> str | None:
+    """The date of a day number as ISO text, None for a missing day."""
+    found = date_of(day)
+    return None if found is None else found.isoformat()
+
+
 def _newest_first(rows: Iterable[SourceRow]) -> list[SourceRow]:
     return sorted(rows, key=lambda row: (-row.on, row.table, row.row))
 
 
-@dataclass(frozen=True)
-class _Cells:
+class _Cells(NamedTuple):
     """One row of a table, cell by cell."""
 
     columns: Any

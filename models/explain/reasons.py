@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +72,7 @@ class ConceptText:
         return f"{verb} the estimated risk: {(self.raises if raises else self.lowers).rstrip('.')}."
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """One concept's part of a calibrated logit. ``features`` holds {name, value, unit, contribution, missing}, largest
     part first."""
 
@@ -108,6 +107,11 @@ class Reasoner:
         self._starts = np.cumsum([0, *(len(inside) for inside in members)][:-1])
         self._members = [sorted(inside, key=lambda i: features[i].name) for inside in members]
         self._place = {slug: c for c, slug in enumerate(slugs)}
+        yes_no = (False, True)
+        self._sentences = [
+            {(a, b, c): concept.sentence(a, b, c) for a in yes_no for b in yes_no for c in yes_no}
+            for concept in self._concepts
+        ]
         self._no_comfort = np.array([slug in NEVER_A_COMFORT for slug in slugs], dtype=bool)
         self._zero_is_none = np.array([feature.missing == "zero" for feature in features], dtype=bool)
         # A check that cannot be assessed does not count as up to date.
@@ -193,5 +197,5 @@ class Reasoner:
 
     def _reason(self, c: int, total: float, features: list[dict[str, Any]], recorded: bool, wrong: bool) -> Reason:
         concept, raises = self._concepts[c], total > 0
-        sentence = concept.sentence(raises, recorded, not wrong)
+        sentence = self._sentences[c][raises, recorded, not wrong]
         return Reason(concept.slug, concept.label, "raises" if raises else "lowers", total, sentence, features)

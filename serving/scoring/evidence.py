@@ -8,15 +8,15 @@ features with the largest contributions to any of the person's scores.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features import CATALOGUE, Feature, Records
-from features.engine.provenance import OfPerson, SourceRows
-from features.records import NO_DAY, date_of
+from features.engine.provenance import OfPerson, SourceRows, iso_day
+from features.records import NO_DAY
 from models import Scores
 from serving.scoring.record_coverage import STALE_AFTER_DAYS
 
@@ -77,12 +77,6 @@ def _layout(names: tuple[str, ...]) -> tuple[tuple[Feature, ...], tuple[str, ...
     for i, feature in enumerate(features):
         members.setdefault(feature.concept, []).append(i)
     return features, tuple(feature.table for feature in features), members
-
-
-@lru_cache(maxsize=4_096)
-def iso_day(day: int) -> str | None:
-    found = date_of(day)
-    return None if found is None else found.isoformat()
 
 
 def with_what_is_behind(

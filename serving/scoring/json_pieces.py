@@ -4,8 +4,8 @@ reasons, only the numbers differ, so the text is written once per model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -57,25 +57,27 @@ class ReasonFeatures:
         """For each feature at ``places`` the text before and after its contribution; ``values`` and ``days`` are those
         of the features at these places."""
         told = _numbers([None if value != value else value for value in values])
+        heads, units = self._heads, self._units
         return {
-            place: (
-                self._heads[place] + number + self._units[place],
-                b',"missing":%s,"date":%s}' % (b"true" if number == b"null" else b"false", _day(day)),
-            )
+            place: (heads[place] + number + units[place], _end(number == b"null", day))
             for place, number, day in zip(places, told, days, strict=True)
         }
 
 
-def reason_features(of_person: dict[int, tuple[bytes, bytes]], places: Sequence[int], parts: Sequence[float]) -> bytes:
-    """The features of one reason as a JSON list: those at ``places``, with their contributions."""
-    if not places:
-        return b"[]"
-    around = map(of_person.__getitem__, places)
-    return b"[%s]" % b",".join([b"%s%s%s" % (a, part, b) for (a, b), part in zip(around, _numbers(parts), strict=True)])
+def reason_features(
+    of_person: Mapping[int, tuple[bytes, bytes]], reasons: Sequence[tuple[Sequence[int], Sequence[float]]]
+) -> Iterator[bytes]:
+    """The features of each reason as a JSON list: those at its places, with their parts of the score. ``reasons`` holds
+    the places of each and the parts of all features."""
+    parts = iter(_numbers([parts[place] for places, parts in reasons for place in places]))
+    for places, _ in reasons:
+        around = map(of_person.__getitem__, places)
+        yield b"[%s]" % b",".join([before + next(parts) + after for before, after in around])
 
 
-def _day(day: str | None) -> bytes:
-    return b"null" if day is None else b'"%s"' % day.encode()
+@lru_cache(maxsize=4_096)
+def _end(missing: bool, day: str | None) -> bytes:
+    return b',"missing":%s,"date":%s}' % (to_json(missing), to_json(day))
 
 
 def contributions(heads: Sequence[bytes], parts: Sequence[float]) -> bytes:

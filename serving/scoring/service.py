@@ -27,7 +27,7 @@ from features.records import date_of, day_of
 from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
-from models.explain.reasons import FeatureText
+from models.explain.reasons import FeatureText, Reason
 from models.ranges import LEVEL
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, unavailable
@@ -45,6 +45,7 @@ from serving.scoring.schemas import (
 from serving.wording import between_in_100
 
 TOP_REASONS = 5
+REASON_FIELDS = Reason._fields[: Reason._fields.index("features")]
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,10 @@ class ScoredPeople:
         """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``),
         and without ``features`` if asked."""
         found = self.model.all_reasons(self.scores, row, TOP_REASONS, features)
-        # Not dataclasses.asdict, whose deep copies took as long as finding the reasons.
-        plain = {score: [dict(vars(reason)) for reason in reasons] for score, reasons in found.items()}
-        if not features:
-            for reason in (reason for reasons in plain.values() for reason in reasons):
-                del reason["features"]
-        return plain
+        names = Reason._fields if features else REASON_FIELDS
+        return {
+            score: [dict(zip(names, reason, strict=features)) for reason in reasons] for score, reasons in found.items()
+        }
 
     def flags(self, row: int) -> dict[str, Any]:
         """Limits of this person's scores: length of the record, age of each source, and inputs that the model hardly
@@ -327,10 +326,7 @@ def _reasons(scored: ScoredPeople, row: int, written: Written) -> dict[tuple[str
     """The ``RiskReason`` of every outcome and horizon as JSON."""
     found = scored.reasons(row, features=False)
     rows = scored.behind.concepts(row, (reason["concept"] for reasons in found.values() for reason in reasons))
-    ends = {
-        concept: b',"rows":%s,"sources":%s}' % (to_json(behind["rows"]), to_json(behind["sources"]))
-        for concept, behind in rows.items()
-    }
+    ends = {concept: b"," + to_json(behind)[1:] for concept, behind in rows.items()}
     features = _reason_features(scored, row, written, found)
     return {
         score: [
@@ -355,15 +351,13 @@ def _reason_features(
             parts[outcome, horizon] = one.tolist()
             concepts = [reason["concept"] for reason in found[outcome, horizon]]
             largest[outcome, horizon] = scored.model.largest_parts(concepts, one)
-    places = list(dict.fromkeys(place for lists in largest.values() for one in lists for place in one))
+    places = list({place: None for lists in largest.values() for one in lists for place in one})
     values = scored.scores.inputs[row, places].tolist()
     person = written.reason_words.of_person(
         places, values, list(map(iso_day, scored.behind.days[row, places].tolist()))
     )
-    return {
-        score: [reason_features(person, one, [parts[score][place] for place in one]) for one in lists]
-        for score, lists in largest.items()
-    }
+    texts = reason_features(person, [(one, parts[score]) for score, lists in largest.items() for one in lists])
+    return {score: [next(texts) for _ in lists] for score, lists in largest.items()}
 
 
 def plain_range(ends: tuple[float, float] | None) -> dict[str, Any] | None:
