@@ -214,7 +214,11 @@ class PersonAsKnown:
 
     def circumstances(self, kind: str) -> list[Circumstance]:
         """Every circumstance of one kind, in order of day."""
-        return self.shard.circumstances_of(self.who, kind)
+        return self._circumstances.get(kind, [])
+
+    @kept
+    def _circumstances(self) -> dict[str, list[Circumstance]]:
+        return self.shard.circumstances_of(self.who)
 
     def on(self, names: frozenset[str]) -> list[Course]:
         """Current courses of some medicines, one of each."""

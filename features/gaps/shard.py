@@ -125,6 +125,13 @@ class Shard:
         found[who] = True
         return found
 
+    def bounds(self, who: Rows) -> list[int]:
+        """Where those of each person begin in ``who``, which is in order, and the end of the last."""
+        if len(self) == 1:
+            return [0, len(who)]
+        found: list[int] = np.searchsorted(who, np.arange(len(self) + 1)).tolist()
+        return found
+
     # medicines
 
     @kept
@@ -156,7 +163,7 @@ class Shard:
             ((kind < 0) | (kind == _ADMINISTERED)).tolist(),
             columns["dose_mg"][rows].tolist(),
         )
-        return cut(made, np.searchsorted(who, np.arange(len(self) + 1)).tolist())
+        return cut(made, self.bounds(who))
 
     # results
 
@@ -189,7 +196,7 @@ class Shard:
             ResultSegments(who, test, latest, least),
             [words[name] for name in test.tolist()],
             list(zip(starts.tolist(), ends.tolist(), newest.tolist(), least.tolist(), strict=True)),
-            np.searchsorted(who, np.arange(len(self) + 1)).tolist(),
+            self.bounds(who),
         )
 
     @property
@@ -286,7 +293,7 @@ class Shard:
             Contact(on, row, words[code], True, False, "attended")
             for on, row, code in zip(day[held].tolist(), visible.rows[held].tolist(), kind[held].tolist(), strict=True)
         ]
-        return cut(made, np.searchsorted(visible.who[held], np.arange(len(self) + 1)).tolist())
+        return cut(made, self.bounds(visible.who[held]))
 
     @kept
     def spoken_with_carer(self) -> Bools:
@@ -366,13 +373,16 @@ class Shard:
         places = rows.tolist()
         return places, days.tolist(), [kinds[row] for row in places]
 
-    def circumstances_of(self, who: int, kind: str) -> list[Circumstance]:
-        """Circumstances of one kind, in order of day."""
+    def circumstances_of(self, who: int) -> dict[str, list[Circumstance]]:
+        """Circumstances by kind, in order of day."""
         low, high = self.circumstances.bounds[who : who + 2]
-        rows, days, kinds = self._circumstance_columns
-        values = self.shared.circumstances[1]
-        mine = zip(rows[low:high], days[low:high], kinds[low:high], strict=True)
-        return [Circumstance(row, day, values[row]) for row, day, one in mine if one == kind]
+        found: dict[str, list[Circumstance]] = {}
+        if low < high:
+            rows, days, kinds = self._circumstance_columns
+            values = self.shared.circumstances[1]
+            for row, day, kind in zip(rows[low:high], days[low:high], kinds[low:high], strict=True):
+                found.setdefault(kind, []).append(Circumstance(row, day, values[row]))
+        return found
 
     @kept
     def conditions(self) -> Visible:
@@ -424,7 +434,7 @@ class Shard:
     @kept
     def _due(self) -> list[list[Due]]:
         columns = self.due_columns
-        return cut(columns.made, np.searchsorted(columns.who, np.arange(len(self) + 1)).tolist())
+        return cut(columns.made, self.bounds(columns.who))
 
     @kept
     def _late(self) -> list[list[Due]]:
@@ -433,8 +443,7 @@ class Shard:
 
     def by_person(self, columns: DueColumns, some: Rows) -> list[list[Due]]:
         """The checks at some places of their columns, which are in order of person, as a list for each person."""
-        bounds = np.searchsorted(columns.who[some], np.arange(len(self) + 1)).tolist()
-        return cut([columns.made[place] for place in some.tolist()], bounds)
+        return cut([columns.made[place] for place in some.tolist()], self.bounds(columns.who[some]))
 
     def due_of(self, who: int) -> list[Due]:
         return self._due[who]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from features.kept import kept
 from features.medicines import regimen, supply_days
 from features.records import Records, attendance
 from features.records.table import codes_among
@@ -45,43 +46,45 @@ class Shared:
         contacts = records.columns("contacts")
         self.attended, self.missed = attendance.attended(contacts), attendance.missed(contacts)
 
-    @cached_property
+    @kept
     def lengths(self) -> npt.NDArray[np.int32]:
         """Days that each supply lasts, computed once for everybody, like the two below."""
         return supply_days.lengths_of(self.records)
 
-    @cached_property
+    @kept
     def days_assumed(self) -> npt.NDArray[np.bool_]:
         return supply_days.days_assumed(self.records)
 
-    @cached_property
+    @kept
     def is_injection(self) -> npt.NDArray[np.bool_]:
         return supply_days.is_injection(self.records)
 
-    @cached_property
+    @kept
     def with_assumed_days(self) -> frozenset[int]:
         """Places of people with a supply that does not say how long it lasts."""
         rows = np.flatnonzero(self.days_assumed)
+        if not len(rows):
+            return frozenset()
         return frozenset(np.unique(np.searchsorted(self.taking.offsets, rows, side="right") - 1).tolist())
 
-    @cached_property
+    @kept
     def with_unread(self) -> frozenset[int]:
         """Places of people of whom something is recorded that was not understood."""
         return frozenset(self.records.unread.patient.tolist())
 
-    @cached_property
+    @kept
     def with_unread_concepts(self) -> frozenset[int]:
         """Those of whom what was not understood is about a test, a circumstance or a medicine that we know."""
         unread = self.records.unread
         named = np.array([bool(concept) for _, _, _, concept, _ in unread.words], bool)
         return frozenset(unread.patient[named].tolist())
 
-    @cached_property
+    @kept
     def circumstances(self) -> tuple[list[str], list[str]]:
         kinds, values = (self.records.coded("circumstances", name) for name in ("kind", "value"))
         return _words(*kinds), _words(*values, lambda word: word.strip().lower())
 
-    @cached_property
+    @kept
     def ethnicities(self) -> list[str | None]:
         return list(self.records.columns("patients")["ethnicity"].to_pylist())
 
@@ -110,19 +113,19 @@ class Shared:
             self._numbers[owner] = np.array([number(code, label) for code, label in pairs], np.int64)[pair]
         return self._numbers[owner]
 
-    @cached_property
+    @kept
     def _circumstance_pairs(self) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
         return _pairs(self.records, "circumstances", "kind", "value")
 
-    @cached_property
+    @kept
     def _condition_pairs(self) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
         return _pairs(self.records, "conditions", "code", "label")
 
-    @cached_property
+    @kept
     def condition_codes(self) -> list[str | None]:
         return _words(*self.records.coded("conditions", "code"))
 
-    @cached_property
+    @kept
     def condition_labels(self) -> list[str | None]:
         return _words(*self.records.coded("conditions", "label"))
 
@@ -149,9 +152,11 @@ def _much_supplied(
     rows = np.flatnonzero((days < as_of) & (days >= as_of - within) & stands)
     if not len(rows):
         return frozenset()
-    person = np.searchsorted(offsets, rows, side="right") - 1
-    keys, group = np.unique(person * len(MEDICINES) + columns["medicine"][rows], return_inverse=True)
-    total = np.bincount(group, length[rows])
+    group, keys = columns["medicine"][rows], np.arange(len(MEDICINES))
+    if len(offsets) > 2:  # more people than one
+        person = np.searchsorted(offsets, rows, side="right") - 1
+        keys, group = np.unique(person * len(MEDICINES) + group, return_inverse=True)
+    total = np.bincount(group, length[rows], len(keys))
     first = np.full(len(keys), as_of)
     np.minimum.at(first, group, days[rows])
     return frozenset((keys[total - (as_of - first) >= spare] // len(MEDICINES)).tolist())

@@ -43,16 +43,38 @@ class _OfEach(NamedTuple):
 
 
 class _SupplyRows:
-    """What the visible supplies of some people did to their courses."""
+    """What the visible supplies of some people did to their courses. Each list is made when a rule first reads it."""
 
     def __init__(self, columns: CourseColumns) -> None:
-        rows, taking, span, past = columns.supplies, columns.taking, columns.span, columns.past
-        day, bounds = taking.day[rows], np.searchsorted(columns.course, np.arange(len(columns.numbers) + 1))
-        self.rows, self.bounds = rows, bounds.tolist()
-        self.spans = _OfEach.where(span[:, 1] > columns.as_of - KEPT_DAYS, bounds, span[:, 0], span[:, 1])
-        self.past = _OfEach.where(past[:, 1] != NO_DAY, bounds, past[:, 0], past[:, 1])
-        self.doses = _OfEach.where(columns.new, bounds, day, taking.dose_mg_a_day[rows])
-        self.sides = _OfEach.where(columns.side >= 0, bounds, day, columns.side, taking.prescriber[rows])
+        self._columns = columns
+        self._bounds = np.searchsorted(columns.course, np.arange(len(columns.numbers) + 1))
+        self.rows, self.bounds = columns.supplies, self._bounds.tolist()
+
+    @kept
+    def _day(self) -> npt.NDArray[Any]:
+        return self._columns.taking.day[self.rows]
+
+    @kept
+    def spans(self) -> _OfEach:
+        span = self._columns.span
+        lately = span[:, 1] > self._columns.as_of - KEPT_DAYS
+        return _OfEach.where(lately, self._bounds, span[:, 0], span[:, 1])
+
+    @kept
+    def past(self) -> _OfEach:
+        past = self._columns.past
+        return _OfEach.where(past[:, 1] != NO_DAY, self._bounds, past[:, 0], past[:, 1])
+
+    @kept
+    def doses(self) -> _OfEach:
+        columns = self._columns
+        return _OfEach.where(columns.new, self._bounds, self._day, columns.taking.dose_mg_a_day[self.rows])
+
+    @kept
+    def sides(self) -> _OfEach:
+        columns = self._columns
+        prescriber = columns.taking.prescriber[self.rows]
+        return _OfEach.where(columns.side >= 0, self._bounds, self._day, columns.side, prescriber)
 
 
 class Course:

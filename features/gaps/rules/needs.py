@@ -89,12 +89,12 @@ class Plan:
         return current, current.table(MEDICINES), ever, ever.table(MEDICINES)
 
     @cached_property
-    def _due(self) -> list[tuple[int, int]]:
-        """(place of a scheduled check, the rules that it allows)."""
+    def _due(self) -> tuple[Masks, Masks]:
+        """Places of scheduled checks that allow rules, and the rules that each allows."""
         allows = self._medicines[2].allows
-        items = enumerate(due_dates.items())
-        found = [(place, allows.get((item.scope, item.test), 0)) for place, item in items]
-        return [(place, bits) for place, bits in found if bits]
+        allowed = np.array([allows.get((item.scope, item.test), 0) for item in due_dates.items()], np.int64)
+        places = np.flatnonzero(allowed)
+        return places, allowed[places]
 
     @cached_property
     def _tests(self) -> tuple[int, Masks]:
@@ -103,11 +103,20 @@ class Plan:
         return field.free, field.table(word_list("results", "test"))
 
     @cached_property
-    def _limits(self) -> list[tuple[int, float, int]]:
-        """(place of a field of the regimen, limit, the rule's bit)."""
+    def _limits(self) -> tuple[int, Masks, npt.NDArray[np.float64], Masks]:
+        """The rules that ask nothing of the regimen; then places of its fields, their limits, and the rule that asks
+        for each."""
         fields = {name: place for place, name in enumerate(regimen.FIELDS)}
-        needs = enumerate(self._needs)
-        return [(fields[name], limit, 1 << place) for place, need in needs for name, limit in need.regimen]
+        asked = [
+            (fields[name], limit, 1 << place) for place, need in enumerate(self._needs) for name, limit in need.regimen
+        ]
+        places, limits, bits = zip(*asked, strict=True) if asked else ((), (), ())
+        return (
+            self._without("regimen"),
+            np.array(places, np.int64),
+            np.array(limits, np.float64),
+            np.array(bits, np.int64),
+        )
 
     def _without(self, field: str) -> int:
         """The rules that ask nothing of a field."""
@@ -130,9 +139,9 @@ class Plan:
         reach = columns.number(course.END) >= shard.as_of - CURRENT_GRACE_DAYS
         np.bitwise_or.at(now, who[reach], of_current[columns.medicine[reach]])
         np.bitwise_or.at(past, who, of_ever[columns.medicine])
-        for place, bits in self._due:
-            due = (shard.dues.protocol[:, place] >= 0) & (shard.dues.day[:, place] <= shard.as_of)
-            past[due] |= bits
+        places, bits = self._due
+        due = (shard.dues.protocol[:, places] >= 0) & (shard.dues.day[:, places] <= shard.as_of)
+        past |= np.bitwise_or.reduce(np.where(due, bits, 0), axis=1)
         return now & past
 
     def _by_test(self, shard: Shard) -> Masks:
@@ -154,10 +163,8 @@ class Plan:
         return sum(1 << place for place, need in needs if need.circumstances and need.circumstances(kind, value))
 
     def _by_regimen(self, shard: Shard) -> Masks:
-        found = np.full(len(shard), self._without("regimen"), np.int64)
-        for place, limit, bit in self._limits:
-            found[shard.regimen[:, place] > limit] |= bit
-        return found
+        free, places, limits, bits = self._limits
+        return free | np.bitwise_or.reduce(np.where(shard.regimen[:, places] > limits, bits, 0), axis=1)
 
     def _refused(self, shard: Shard, asked: int) -> Masks:
         """The rules whose other condition a person does not meet, of those ``asked`` about anybody."""

@@ -72,7 +72,6 @@ class NumberRanges:
         made: tuple[list[str], list[int]] | None = shard.kept.get((self, "tests"))
         if made is None:
             who, test = self._held(shard)
-            bounds = np.searchsorted(who, np.arange(len(shard) + 1)).tolist()
-            made = shard.kept[self, "tests"] = [shard.shared.tests[one] for one in test.tolist()], bounds
+            made = shard.kept[self, "tests"] = [shard.shared.tests[one] for one in test.tolist()], shard.bounds(who)
         tests, bounds = made
         return tests[bounds[person.who] : bounds[person.who + 1]]

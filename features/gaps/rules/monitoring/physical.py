@@ -134,7 +134,7 @@ def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     held = [course for course in person.current if course.medicine.is_antipsychotic]
     if not held:
         return
-    found = [*_weight(person, held)] if weight_rose(person.shard)[person.who] else []
+    found = [*_weight(person, held)] if _weight_rose(person) else []
     tests = METABOLIC.tests_of(person)
     if not GLUCOSE.keys().isdisjoint(tests):
         found.extend(_glucose(person))
@@ -227,6 +227,12 @@ def weight_rose(shard: Shard) -> Bools:
         rose = (one.test == shard.shared.tests.index("weight")) & (one.newest - one.least >= rise)
         found = shard.kept[weight_rose] = shard.any_of(one.who[rose])
     return found
+
+
+def _weight_rose(person: PersonAsKnown) -> bool:
+    """:func:`weight_rose` of one person."""
+    least = person.results.least("weight")
+    return person.newest_value("weight") - least >= 0.99 * min(WEIGHT_GAIN_KG, least * EARLY_GAIN_PERCENT / 100)
 
 
 def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
