@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -110,7 +109,7 @@ class Audit:
         try:
             yield
         finally:
-            wait([written])
+            written.exception()  # waits, and raises nothing: an error of the work goes first
         written.result()
 
 

@@ -72,7 +72,8 @@ def reason_features(
     parts = iter(_numbers([parts[place] for places, parts in reasons for place in places]))
     for places, _ in reasons:
         around = map(of_person.__getitem__, places)
-        yield b"[%s]" % b",".join([before + next(parts) + after for before, after in around])
+        pieces = [before + part + after for (before, after), part in zip(around, parts, strict=False)]
+        yield b"[%s]" % b",".join(pieces)
 
 
 @lru_cache(maxsize=4_096)

@@ -5,7 +5,6 @@ Everything reads both clocks: a row counts on ``as_of`` only if it happened and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features import Records
+from features.kept import kept
 from features.kernels.lookups import ends
 from features.medicines.supply_days import supplies_once
 from features.records import NO_DAY, TABLES
@@ -35,19 +35,47 @@ Our own choice, not from a guideline. A referral is never stale: an open one of 
 Days = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
 class History:
-    """Shape (people,) each, in the order of ``records.patient_ids``; days are int32, ``NO_DAY`` where there is none.
+    """What is known of everybody in ``records`` on ``as_of_day`` (days since 1970-01-01): shape (people,) each, in the
+    order of ``records.patient_ids``; days are int32, ``NO_DAY`` where there is none.
 
     ``missing`` maps each expected source to a mask of people with no known row in it, ``last_day`` to the day of the
     latest known row.
     """
 
-    first_day: Days
-    last_seen: Days
-    next_booked: Days
-    missing: dict[str, npt.NDArray[np.bool_]]
-    last_day: dict[str, Days]
+    def __init__(self, records: Records, as_of_day: int) -> None:
+        self._records, self._as_of = records, as_of_day
+        self.missing: dict[str, npt.NDArray[np.bool_]] = {}
+        self.last_day: dict[str, Days] = {}
+        self.first_day = np.full(len(records), NO_DAY, dtype=np.int32)
+        for name in HISTORY_TABLES:
+            columns = records.columns(name)
+            every = np.ones(len(columns["known_on"]), bool)
+            if name == "supplies":
+                every = supplies_once(records).undone >= as_of_day
+            began, last = _ends(records, name, columns["known_on"], every, as_of_day)
+            self.first_day = np.minimum(self.first_day, began)
+            if name in EXPECTED_SOURCES:
+                self.last_day[name], self.missing[name] = last, last == NO_DAY
+
+    @kept
+    def last_seen(self) -> Days:
+        """Last attended contact by the definition of docs/clinical.md section 2.1: with the person, face to face, by
+        video or telephone.
+        """
+        contacts = self._records.columns("contacts")
+        return _ends(self._records, "contacts", contacts["outcome_known_on"], attended(contacts), self._as_of)[1]
+
+    @kept
+    def next_booked(self) -> Days:
+        records, as_of_day = self._records, self._as_of
+        contacts = records.columns("contacts")
+        day = contacts["contact_on"]
+        undecided = (contacts["outcome"] == _code("outcome", "planned")) | (contacts["outcome_known_on"] >= as_of_day)
+        ahead = (day >= as_of_day) & (day != NO_DAY) & (contacts["known_on"] < as_of_day) & undecided
+        soonest = np.full(len(records), NO_DAY, dtype=np.int32)
+        np.minimum.at(soonest, records.tables["contacts"].patient[ahead], day[ahead])
+        return soonest
 
     def sources(self, person: int, as_of_day: int) -> list[dict[str, Any]]:
         """Age of each source for one person: days since its latest known row (None if there is none), and whether it
@@ -68,47 +96,12 @@ class History:
         return None if first == NO_DAY else as_of_day - first
 
 
-def history_of(records: Records, as_of_day: int) -> History:
-    """The ``History`` of everybody in ``records`` on ``as_of_day`` (days since 1970-01-01)."""
-    people = len(records.patient_ids)
-    first = np.full(people, NO_DAY, dtype=np.int32)
-    missing, last_day = {}, {}
-    for name in HISTORY_TABLES:
-        columns = records.columns(name)
-        every = np.ones(len(columns["known_on"]), bool)
-        if name == "supplies":
-            every = supplies_once(records).undone >= as_of_day
-        began, last = _ends(records, name, columns["known_on"], every, as_of_day)
-        first = np.minimum(first, began)
-        if name in EXPECTED_SOURCES:
-            last_day[name], missing[name] = last, last == NO_DAY
-    return History(first, _last_seen(records, as_of_day), _next_booked(records, as_of_day, people), missing, last_day)
-
-
 def _ends(records: Records, table: str, known: Days, keep: npt.NDArray[np.bool_], as_of_day: int) -> tuple[Days, Days]:
     """Shape (people,) each: the earliest and the latest day of the kept and known rows."""
     first, last = np.empty(len(records), np.int32), np.empty(len(records), np.int32)
     event = records.columns(table)[str(TABLES[table].event_day)]
     ends(records.offsets(table), event, known, keep, as_of_day, first, last)
     return first, last
-
-
-def _last_seen(records: Records, as_of_day: int) -> Days:
-    """Last attended contact by the definition of docs/clinical.md section 2.1: with the person, face to face, by
-    video or telephone.
-    """
-    contacts = records.columns("contacts")
-    return _ends(records, "contacts", contacts["outcome_known_on"], attended(contacts), as_of_day)[1]
-
-
-def _next_booked(records: Records, as_of_day: int, people: int) -> Days:
-    contacts = records.columns("contacts")
-    day = contacts["contact_on"]
-    undecided = (contacts["outcome"] == _code("outcome", "planned")) | (contacts["outcome_known_on"] >= as_of_day)
-    ahead = (day >= as_of_day) & (day != NO_DAY) & (contacts["known_on"] < as_of_day) & undecided
-    soonest = np.full(people, NO_DAY, dtype=np.int32)
-    np.minimum.at(soonest, records.tables["contacts"].patient[ahead], day[ahead])
-    return soonest
 
 
 @cache

@@ -33,7 +33,7 @@ from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, unavailable
 from serving.scoring.evidence import Behind, iso_day
 from serving.scoring.json_pieces import Contributions, ReasonFeatures, contributions, reason_features, with_list
-from serving.scoring.record_coverage import SHORT_HISTORY_DAYS, History, history_of
+from serving.scoring.record_coverage import SHORT_HISTORY_DAYS, History
 from serving.scoring.request_records import records_of, set_aside
 from serving.scoring.schemas import (
     ModelUsed,
@@ -118,7 +118,7 @@ def score_people(
         people=ids,
         place=place,
         scores=scores,
-        history=history_of(records, today),
+        history=History(records, today),
         gaps=_gaps_by_person(records, as_of, ids, place, each),
         behind=Behind(records, today, place, scores, model.feature_names),
         what_ifs=model.what_ifs(scores, threads),

@@ -40,7 +40,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "features": ("serving.scoring.service:build_values",),
     "scores and contributions": ("models:RiskModel.score",),
     "what if": ("models:RiskModel.what_ifs",),
-    "age of sources": ("serving.scoring.service:history_of",),
+    "age of sources": ("serving.scoring.service:History.__init__",),
     "gaps": ("serving.scoring.service:_gaps_by_person",),
     "rows behind reasons": ("serving.scoring.evidence:Behind.__init__", "serving.scoring.evidence:Behind.concepts"),
     "reasons": ("serving.scoring.service:ScoredPeople.reasons",),

@@ -14,7 +14,7 @@ from features.engine.provenance import SourceRows
 from features.gaps import find_gaps, people
 from features.records.days import day_of
 from serving.nightly.rows.timeline import timelines
-from serving.scoring.record_coverage import history_of
+from serving.scoring.record_coverage import History
 
 AS_OF = dt.date(2026, 1, 5)
 OPTIONS = {"clozapine": {"daily_dose_mg": 300.0}, "lorazepam": {"daily_dose_mg": 2.0, "as_required": True}}
@@ -78,5 +78,5 @@ def test_the_rows_behind_a_reason_are_the_same():
 
 
 def test_the_age_of_the_source_is_the_same():
-    one, three = (history_of(r, day_of(AS_OF)) for r in (ONE, THREE))
+    one, three = (History(r, day_of(AS_OF)) for r in (ONE, THREE))
     assert one.sources(0, day_of(AS_OF)) == three.sources(0, day_of(AS_OF))

@@ -9,7 +9,7 @@ import pytest
 from features.records import NO_DAY, date_of, day_of
 from serving.nightly.arrival import arrived
 from serving.nightly.run import latest_as_of
-from serving.scoring.record_coverage import history_of
+from serving.scoring.record_coverage import History
 from tests.tables import records
 
 HEADER = "patient_id contact_on mode kind outcome known_on outcome_known_on"
@@ -46,7 +46,7 @@ def shown(day: int) -> str | None:
 )
 def test_last_seen_and_next_booked(rows, seen, booked):
     made = records(contacts="\n".join([HEADER, *(f"anna {row}" for row in rows)]))
-    history = history_of(made, AS_OF)
+    history = History(made, AS_OF)
     assert (shown(history.last_seen[0]), shown(history.next_booked[0])) == (seen, booked)
 
 
