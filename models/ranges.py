@@ -103,7 +103,8 @@ class OutcomeFactors(_Frozen):
         return Factors(*map(np.array, zip(*(factor.numbers for factor in self.factors), strict=True)))
 
     def range_of(self, logit: Floats, log_spread: Floats, columns: Factors | None = None) -> tuple[Floats, Floats]:
-        """Lower and upper probability; all of shape (rows, horizons). ``columns`` are the factors, where the caller keeps them."""
+        """Lower and upper probability; all of shape (rows, horizons). ``columns`` are the factors, where a caller keeps
+        them."""
         low, high = (columns or self.columns).bounds(logit, self.scale * np.exp(log_spread))
         low, high = np.minimum(low, logit), np.maximum(high, logit)
         # A true risk never falls as the window grows, so the range at one window bounds the others.
