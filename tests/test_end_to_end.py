@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import socket
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,10 @@ import pandas as pd
 import pytest
 
 from features import Records
-from tests.conftest import PATIENTS, command, serving, upstream
+from serving.app import create_app
+from serving.settings import ServiceSettings
+from tests.conftest import PATIENTS, command
+from tests.serving.running import running
 
 SYNPUF = Path(__file__).resolve().parents[2] / "shared" / "data" / "omop_synpuf50"
 get = partial(httpx.get, timeout=60)
@@ -26,6 +30,11 @@ external = pytest.mark.skipif(not SYNPUF.exists(), reason="../shared/data/omop_s
 def bearer(home: Path, role: str, *teams: str) -> dict[str, str]:
     done = command("token", "--home", str(home), "--role", role, *(word for team in teams for word in ("--team", team)))
     return {"Authorization": f"Bearer {done.stdout.splitlines()[-1]}"}
+
+
+def of_demo(home: Path) -> AbstractContextManager[str]:
+    """The address of a service over another home than the demo's, in this process: ``service`` is a process."""
+    return running(create_app(ServiceSettings(home=home, environment="demo")))
 
 
 def person_of(records: Records, patient_id: str) -> dict:
@@ -66,7 +75,7 @@ def test_a_demo_of_another_size_is_refused_until_fresh_is_asked_for(demo_home):
 
 
 def test_doctor_finds_nothing_wrong_and_then_what_was_broken(demo_home, tmp_path):
-    assert json.loads(upstream("doctor", "--home", str(demo_home), "--json").stdout)["ok"]
+    assert json.loads(command("doctor", "--home", str(demo_home), "--json").stdout)["ok"]
     broken = Path(shutil.copytree(demo_home, tmp_path / "home"))
     next((broken / "bundles").glob("*/booster_admission.txt")).write_text("tree")
     report = command("doctor", "--home", str(broken), "--json", ok=False)
@@ -144,7 +153,7 @@ def test_a_port_in_use_is_a_clear_error(demo_home):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = upstream("serve", "--home", str(demo_home), "--port", str(port), ok=False)
+        done = command("serve", "--home", str(demo_home), "--port", str(port), ok=False)
     assert done.returncode == 1
     assert f"port {port} on 127.0.0.1 is in use" in done.stderr
 
@@ -210,7 +219,7 @@ def test_real_input_from_omop_to_a_worklist_over_http(demo_home, tmp_path):
     assert summary["people"] == account["referrals_open_at_end"] == 14
     assert sum(summary["left_out"].values()) == 50 - 14
     system = bearer(home, "cmht_system")
-    with serving(home, UPSTREAM_ENVIRONMENT="demo") as url:
+    with of_demo(home) as url:
         teams = get(f"{url}/v1/teams", params={"limit": 200}, headers=system).json()["items"]
         listed = [
             entry
@@ -223,8 +232,7 @@ def test_real_input_from_omop_to_a_worklist_over_http(demo_home, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # two nights and two services, after the demo where this test runs alone
-def test_a_worklist_over_http_from_fhir_alone_is_that_of_the_trusts_own_tables(demo_home, tmp_path):
+def test_a_worklist_over_http_from_fhir_alone_is_that_of_the_trusts_own_tables(demo_home, service, tmp_path):
     """Same people, same risks to the last bit, same care gaps. R4 has no element for a team's review capacity, so every
     place is open there. The export writes no learning disability, autism or need; two codes of gaps ask about them."""
     home = Path(shutil.copytree(demo_home, tmp_path / "home"))
@@ -238,27 +246,27 @@ def test_a_worklist_over_http_from_fhir_alone_is_that_of_the_trusts_own_tables(d
     assert account["synthetic"] is True
     not_carried = {"EQUALITY_NEED_UNMET", "ANTIPSYCHOTIC_NEED"}
 
-    def lists(folder: Path, records: Path) -> dict[str, dict[str, tuple]]:
-        command("score", "--home", str(folder), "--store", str(records), "--as-of", "2026-01-04")
-        headers = bearer(folder, "cmht_system")
+    def lists(url: str, headers: dict[str, str]) -> dict[str, dict[str, tuple]]:
+        teams = get(f"{url}/v1/teams", params={"limit": 200}, headers=headers).json()["items"]
         found = {}
-        with serving(folder, UPSTREAM_ENVIRONMENT="demo") as url:
-            teams = get(f"{url}/v1/teams", params={"limit": 200}, headers=headers).json()["items"]
-            for team in (team["team_id"] for team in teams if team["people"]):
-                whole = get(f"{url}/v1/teams/{team}/worklist", params={"limit": 500}, headers=headers, timeout=60)
-                found[team] = {
-                    entry["patient_id"]: (
-                        entry["rank"],
-                        entry["probability"],
-                        entry["last_seen_on"],
-                        entry["next_booked_on"],
-                        {gap["code"] for gap in entry["gaps"]} - not_carried,
-                    )
-                    for entry in whole.json()["items"]
-                }
+        for team in (team["team_id"] for team in teams if team["people"]):
+            whole = get(f"{url}/v1/teams/{team}/worklist", params={"limit": 500}, headers=headers)
+            found[team] = {
+                entry["patient_id"]: (
+                    entry["rank"],
+                    entry["probability"],
+                    entry["last_seen_on"],
+                    entry["next_booked_on"],
+                    {gap["code"] for gap in entry["gaps"]} - not_carried,
+                )
+                for entry in whole.json()["items"]
+            }
         return found
 
-    own = Path(shutil.copytree(home, tmp_path / "own"))
-    from_fhir = lists(home, store)
+    system = bearer(demo_home, "cmht_system")
+    as_of = get(f"{service}/v1/teams", headers=system).json()["run"]["as_of"]
+    command("score", "--home", str(home), "--store", str(store), "--as-of", as_of)
+    with of_demo(home) as url:
+        from_fhir = lists(url, bearer(home, "cmht_system"))
     assert sum(map(len, from_fhir.values())) > 300
-    assert from_fhir == lists(own, demo_home / "store")
+    assert from_fhir == lists(service, system)

@@ -8,33 +8,40 @@ exception text.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 
 from serving.app import access_of
 from serving.identity.callers import SEES_PEOPLE, Role
 from serving.security.tokens import issue_token
 from serving.storage.database import Database, DatabaseUnavailable
+from tests.conftest import ROOT
 
 NUMBER, NAME = "9434765919", "Zebedee Quillfeather"
 CANARIES = (NUMBER, "943 476 5919", "Zebedee", "Quillfeather")
 BOTH = f"{NUMBER} {NAME}"
-QUERY = ("limit", "offset", "outcome", "horizon", "ranking", "view", "search", "action", "since", "until", NAME)
 HEADERS = (
-    "User-Agent",
-    "Referer",
-    "X-Request-ID",
-    "X-Forwarded-For",
-    "Forwarded",
-    "Traceparent",
-    "Idempotency-Key",
-    "Accept",
-    "Origin",
+    ("User-Agent", "Referer", "X-Request-ID", "X-Forwarded-For", "Forwarded", "Traceparent", "Accept"),
+    ("Idempotency-Key",),
+    ("Origin",),
 )
+"""Sent together where none makes the service refuse before it has read the others."""
+BY_HAND = tuple(
+    sorted(
+        name
+        for path in (ROOT / "serving").rglob("*.py")
+        for name in re.findall(r"query_params\.get\(\"(\w+)", path.read_text(encoding="utf-8"))
+    )
+)
+"""What pages read of their address without declaring it, so no value of it is refused."""
 OWN_CLIENT = ("httpx", "httpx2", "httpcore", "httpcore2", "asyncio")
 """Loggers of the test's own client, which names the addresses that it calls."""
 
@@ -49,20 +56,37 @@ def bodies() -> Iterator[dict[str, object]]:
     yield {"data": {"choice": BOTH, "proof": BOTH, "action": BOTH, NAME: NUMBER}}
 
 
+def queries_of(dependant: Any) -> Iterator[str]:
+    yield from (one.alias for one in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from queries_of(inner)
+
+
+def declared(app: FastAPI) -> dict[str, list[str]]:
+    """The names that each route reads in the part of an address after ``?``."""
+    return {
+        f"{method} {context.path}": sorted(queries_of(dependant))
+        for context in iter_route_contexts(app.routes)
+        if (dependant := getattr(context.original_route, "dependant", None))
+        for method in getattr(context.original_route, "methods", None) or ()
+    }
+
+
 def requests_of(
-    route: str, headers: dict[str, str], queries: tuple[str, ...]
+    route: str, headers: dict[str, str], queries: Iterable[Iterable[str]], together: Iterable[Iterable[str]]
 ) -> Iterator[tuple[str, str, dict[str, object]]]:
-    """Every way to put the canary into a route: ``(method, path, what httpx takes)``."""
+    """Every way to put the canary into a route: ``(method, path, what httpx takes)``. ``queries`` and ``together`` are
+    names in an address and headers, each group in one request."""
     method, template = route.split(" ", 1)
     known = template.replace("{team_id}", "north").replace("{patient_id}", "N03").replace("{path:path}", "none")
     filled = template
     for part in [piece for piece in template.split("/") if piece.startswith("{")]:
         filled = filled.replace(part, quote(BOTH))
     yield method, filled, {"headers": headers}
-    for name in queries:
-        yield method, known, {"headers": headers, "params": {name: BOTH}}
-    for name in HEADERS[: len(queries)]:
-        yield method, known, {"headers": {**headers, name: BOTH}}
+    for names in queries:
+        yield method, known, {"headers": headers, "params": dict.fromkeys(names, BOTH)}
+    for names in together:
+        yield method, known, {"headers": {**headers, **dict.fromkeys(names, BOTH)}}
     for secret in (f"Bearer {BOTH}", f"Basic {NUMBER}", BOTH):
         yield method, known, {"headers": {"Authorization": secret, "Cookie": f"upstream_session={NUMBER}"}}
     if method != "GET":
@@ -126,13 +150,16 @@ def search(home, start, caplog, capfd, monkeypatch) -> Callable[..., Search]:
             client.post("/sign-in", data={"choice": "pharmacist:north"})
             session = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
             state(monkeypatch)
+            read = declared(client.app)
             for route, roles in access_of(client.app).items():
                 if only and route not in only:
                     continue
                 headers = {"Cookie": session} if session else {}
                 if roles:
                     headers["Authorization"] = f"Bearer {tokens[sorted(roles)[0]]}"
-                for method, path, how in requests_of(route, headers, QUERY if state is healthy else QUERY[-2:]):
+                queries = [(name,) for name in read.get(route, ())] if state is healthy else []
+                sent = HEADERS if state is healthy else HEADERS[:1]
+                for method, path, how in requests_of(route, headers, [*queries, (NAME, *BY_HAND)], sent):
                     if path == "/sign-out" and "proof" not in str(how):
                         continue
                     client.cookies.clear()

@@ -66,7 +66,7 @@ def test_a_change_anywhere_changes_the_answer_and_what_was_compiled_before_is_ke
         file.write_text(before.replace(was, becomes), encoding="utf-8")
         assert _run(tmp_path, ASK) == f"{answer} 0", (name, becomes)
         file.write_text(before, encoding="utf-8")
-        assert _run(tmp_path, ASK) == "1183 1", "as it was, it comes from the cache"
+    assert _run(tmp_path, ASK) == "1183 1", "as it was, it comes from the cache"
 
 
 def test_the_newest_versions_of_a_kernel_stay_on_disk_and_older_ones_are_removed(tmp_path: Path) -> None:
