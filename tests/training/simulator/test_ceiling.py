@@ -15,6 +15,10 @@ pytestmark = pytest.mark.slow
 
 ASKED = {"admission": (90,), "new_disengagement": (180,)}
 PEOPLE, SOME, PARTICLES, FUTURES = 110, 30, 300, 150
+LONGEST = np.timedelta64(500, "D")
+"""Since the first referral. A filter lives through every day of it with every particle, so people who have been with
+the trust for years take four times as long, and say nothing else.
+"""
 
 NOTHING_HIDDEN = World(
     severity_spread=0.0,
@@ -38,9 +42,12 @@ NOTHING_HIDDEN = World(
 
 
 @pytest.fixture(scope="module")
-def rows(ready):
-    """One later row of each of some people."""
-    at = np.random.default_rng(2).permutation(np.flatnonzero(ready.split.test))
+def rows(trust, ready):
+    """One later row of each of some people who came lately."""
+    came = trust.frames["referrals"].groupby("patient_id")["opened_on"].min()
+    known_for = ready.spine["as_of"] - ready.spine["patient_id"].map(came)
+    late = ready.split.test & known_for.le(LONGEST).to_numpy()
+    at = np.random.default_rng(2).permutation(np.flatnonzero(late))
     at = at[~ready.spine["patient_id"].iloc[at].duplicated().to_numpy()]
     return np.sort(at[:PEOPLE])
 
@@ -98,11 +105,11 @@ def test_the_filters_ranges_of_the_hidden_state_hold_the_truth(found):
 
 
 def test_twice_the_particles_and_other_random_numbers_keep_most_of_the_order(trust, asked, found):
-    """Three hundred particles are still noisy: 0.85 here, so the ceiling is somewhat too low."""
+    """Three hundred particles are enough for people who came lately: 0.96."""
     some = asked.iloc[:SOME]
     more = risk(filtered_risk(trust.truth, some, ASKED, 2 * PARTICLES, FUTURES, seed=1), "admission")
     fewer = risk(found, "admission")[:SOME]
-    assert pd.Series(more).corr(pd.Series(fewer), method="spearman") > 0.75
+    assert pd.Series(more).corr(pd.Series(fewer), method="spearman") > 0.85
 
 
 def test_the_filter_equals_the_oracle_where_nothing_is_hidden():
