@@ -33,12 +33,11 @@ def distances(logit: Floats, happened: Floats, futures: Floats | int, weight: Fl
     found = np.empty((len(logit), len(GRID)))
     for rows in np.array_split(np.argsort(logit, kind="stable"), min(BANDS, max(1, len(logit) // 50))):
         likelihood = np.exp(log_likelihood(logit[rows], happened[rows], futures[rows]))
-        density = np.full(len(GRID), 1 / len(GRID))
-        for _ in range(_ROUNDS):
-            posterior = likelihood * density
-            posterior /= posterior.sum(axis=1, keepdims=True)
-            density = weight[rows] @ posterior / weight[rows].sum()
-        found[rows] = posterior
+        share, density = weight[rows] / weight[rows].sum(), np.full(len(GRID), 1 / len(GRID))
+        for _ in range(_ROUNDS - 1):
+            density *= (share / (likelihood @ density)) @ likelihood  # the mean of the rows' posteriors
+        posterior = likelihood * density
+        found[rows] = posterior / posterior.sum(axis=1, keepdims=True)
     return found
 
 
