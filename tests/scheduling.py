@@ -24,14 +24,29 @@ DEMO = "tests/test_end_to_end.py"
 """Makes the demo home; the other files that look at it come later, and do not wait for it."""
 LONG_FILES = (
     "tests/test_wheel.py",
+    "tests/features/sharded/test_spark_cluster.py",
+    "tests/features/sharded/test_spark.py",
+    "tests/contract/test_schemathesis.py",
+    "tests/features/sharded/test_command.py",
+    "tests/features/records/sources/fhir/test_ledger.py",
+    "tests/faults/test_installed.py",
+    "tests/features/records/test_kinds.py",
+    "tests/features/records/test_certificate.py",
+    "tests/faults/test_process.py",
     "tests/contract/test_generated_clients.py",
+    "tests/faults/test_canary.py",
+    "tests/faults/test_bodies.py",
     "tests/training/test_broken_models.py",
+    "tests/faults/test_database.py",
     "tests/spec/test_verbs_against_the_slow_rule.py",
     "tests/test_notebooks.py",
     "tests/test_demo.py",
     "tests/training/test_learn_ranges.py",
     "tests/training/test_retrain.py",
+    "tests/features/test_jit.py",
     "tests/training/test_cross_validation.py",
+    "tests/training/registry/test_sync.py",
+    "tests/features/records/test_every_row_is_accounted_for.py",
 )
 """Files that share nothing and take longest: ten seconds of processor time and more."""
 SLOWEST_FIRST = (DEMO, "trained", *FOLDERS, "trust_300", *LONG_FILES)
