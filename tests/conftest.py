@@ -30,13 +30,13 @@ SMALL_EVALUATION = {
     for name, value in {
         "CONTROLS__BOOSTING_ROWS": "3000",
         "CONTROLS__BOOSTING_ROUNDS": "40",
-        "EVALUATION__BOOTSTRAP_DRAWS": "40",
+        "EVALUATION__BOOTSTRAP_DRAWS": "20",
         "EVALUATION__COHERENCE_ROWS": "100000",
         "EVALUATION__ORACLE_DRAWS": "40",
         "EVALUATION__ORACLE_ROWS": "300",
         "EVALUATION__PLANTED_PEOPLE": "40",
         "EVALUATION__STABILITY_REFITS": "2",
-        "TRAINING__RANGE_REFITS": "4",
+        "TRAINING__RANGE_REFITS": "2",
     }.items()
 }
 """The model of the demo home is the usual one; its figures rest on fewer draws, because no test asks how exact they
@@ -110,12 +110,12 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_home(tmp_path_factory: pytest.TempPathFactory, store_template: None) -> Path:
     """A home made by ``upstream demo --no-serve``, once for all workers of a run. Tests that change it work on a
     copy."""
 
     def make(home: Path) -> None:
-        upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(home), **SMALL_EVALUATION)
+        command("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(home), **SMALL_EVALUATION)
 
     return once(tmp_path_factory, "demo_home", make)
 

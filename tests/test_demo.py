@@ -1,5 +1,5 @@
-"""A demo ends with a page, also where a gate refuses the model. The demo of tests/test_end_to_end.py runs as a process
-and is served by one; this one is the same command in this process."""
+"""A demo ends with a page, also where a gate refuses the model. The home of tests/test_end_to_end.py is that of a demo
+whose model passes, and is served by a process."""
 
 from __future__ import annotations
 
