@@ -11,23 +11,22 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
 from sqlalchemy.exc import OperationalError
 
 from features.errors import UpstreamError
-from serving.runs.repository import insert_rows
 from serving.runs.run_lock import remove_staged
 from serving.storage.compiled_statements import errors_of_driver
+from serving.storage.packed import LongJSON, plain_text
 from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
 
 STAGED = (people, scores, gaps, timelines, person_groups, summaries)
-CHUNK = 2_000
 
 
 class ShardNotWritten(UpstreamError):
@@ -76,47 +75,51 @@ class Staging:
             engine.dispose()
             beside.unlink(missing_ok=True)
 
-    def rows(self, table: Table) -> Iterator[dict[str, Any]]:
-        """Every staged row of ``table``, shard by shard in key order, one chunk in memory at a time."""
-        query = select(table).order_by(*table.primary_key.columns)
-        for engine in self._engines():
-            with engine.connect() as connection:
-                for row in connection.execution_options(yield_per=CHUNK).execute(query).mappings():
-                    yield dict(row)
+    def rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
+        """Every staged row of ``table`` as SQLite stores it, shard by shard in key order, one row in memory at a
+        time."""
+        keys = ", ".join(column.name for column in table.primary_key.columns)
+        for path in self._paths():
+            with closing(sqlite3.connect(path)) as source:
+                yield from source.execute(f"SELECT {_names(table)} FROM {table.name} ORDER BY {keys}")
 
     def copy_into(self, connection: Connection) -> None:
-        """Inserts every staged row inside the caller's transaction. From SQLite to SQLite, values are copied as
-        stored.
-        """
-        as_stored = connection.dialect.name == "sqlite"
+        """Inserts every staged row inside the caller's transaction, its values as they are stored."""
+        into: Any = connection.connection.driver_connection
         for table in STAGED:
-            if not as_stored:
-                insert_rows(connection, table, self.rows(table))
+            if connection.dialect.name == "postgresql":
+                _copy_to_postgres(connection, table, self.rows(table))
                 continue
-            names = ", ".join(f'"{column.name}"' for column in table.columns)
             marks = ", ".join("?" for _ in table.columns)
-            keys = ", ".join(column.name for column in table.primary_key.columns)
-            into = connection.connection.driver_connection
-            assert isinstance(into, sqlite3.Connection)
-            adding = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"
-            for path in self._paths():
-                with closing(sqlite3.connect(path)) as source, errors_of_driver(connection, adding):
-                    into.executemany(adding, source.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}"))
+            adding = f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks})"
+            with errors_of_driver(connection, adding):
+                into.executemany(adding, self.rows(table))
 
     def _paths(self) -> list[Path]:
         return [self._shards / f"{first}.db" for first in sorted(self.finished)]
 
-    def _engines(self) -> Iterator[Engine]:
-        for path in self._paths():
-            engine = _engine(path)
-            try:
-                yield engine
-            finally:
-                engine.dispose()
-
     def remove(self, keep: str = "") -> None:
         """Removes every staged run of this folder except ``keep``."""
         remove_staged(self._folder, keep)
+
+
+def _names(table: Table) -> str:
+    return ", ".join(f'"{column.name}"' for column in table.columns)
+
+
+def _copy_to_postgres(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Rows of SQLite by COPY, through a temporary table: PostgreSQL copies into no table with row policies."""
+    staged, names = f"staged_{table.name}", _names(table)
+    packed = [place for place, column in enumerate(table.columns) if isinstance(column.type, LongJSON)]
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {staged} (LIKE {table.name}) ON COMMIT DROP")
+    copying = f"COPY {staged} ({names}) FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    with errors_of_driver(connection, copying), driver.cursor() as cursor, cursor.copy(copying) as copy:
+        for row in map(list, rows):
+            for place in packed:
+                row[place] = plain_text(row[place])
+            copy.write_row(row)
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {staged}")
 
 
 def _sync(path: Path) -> None:

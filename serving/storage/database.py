@@ -254,7 +254,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own transactions leave reads and table definitions outside; `_begin_sqlite` starts real ones.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
+    # Temporary rows in memory: copying people from one run to another would write each row to a file first.
+    pragmas = ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY")
+    for pragma in (*pragmas, f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

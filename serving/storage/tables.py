@@ -1,4 +1,4 @@
-"""The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
+"""The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are packed float64.
 
 A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``,
 ``summaries``, ``list_lines`` and ``list_exits`` once; later only ``repository.thin`` deletes the explanations of old
@@ -34,6 +34,8 @@ from sqlalchemy import (
     false,
     true,
 )
+
+from serving.storage.packed import LongJSON, Numbers, compressed, without_zeros
 
 
 class Moment(TypeDecorator[datetime]):
@@ -114,10 +116,10 @@ people = Table(
     Column("next_booked_on", Date),
     Column("history_days", Integer),
     Column("flags", JSON, nullable=False),
-    Column("feature_values", LargeBinary, nullable=False),
-    Column("feature_days", LargeBinary),
-    Column("behind", JSON),
-    Column("what_if", JSON),
+    Column("feature_values", Numbers(compressed), nullable=False),
+    Column("feature_days", Numbers(compressed)),
+    Column("behind", LongJSON),
+    Column("what_if", LongJSON),
     Column("records_hash", LargeBinary),
     Index("ix_people_team", "run_id", "team_id"),
 )
@@ -134,8 +136,8 @@ scores = Table(
     Column("high", Float(53)),
     Column("base", Float(53), nullable=False),
     Column("horizon_part", Float(53), nullable=False),
-    Column("contributions", LargeBinary, nullable=False),
-    Column("reasons", JSON, nullable=False),
+    Column("contributions", Numbers(without_zeros), nullable=False),
+    Column("reasons", LongJSON, nullable=False),
     Column("raised_by", String(300), nullable=False, server_default=""),
     Index("ix_scores_person", "run_id", "patient_id"),
 )
@@ -169,7 +171,7 @@ timelines = Table(
     Column("patient_id", String(200), primary_key=True),
     Column("medicines", Text, nullable=False),
     Column("adjustments", JSON, nullable=False),
-    Column("events", JSON, nullable=False),
+    Column("events", LongJSON, nullable=False),
 )
 
 person_groups = Table(

@@ -132,7 +132,7 @@ def test_a_shard_is_staged_whole_or_not_at_all(tmp_path):
     again = Staging(tmp_path, "run", ["N1"])
     assert again.finished == frozenset() and list(again.rows(people)) == []
     again.add(0, rows)
-    assert again.finished == {0} and [row["patient_id"] for row in again.rows(people)] == ["N1"]
+    assert again.finished == {0} and [row[1] for row in again.rows(people)] == ["N1"]
 
 
 def test_two_processes_publish_what_one_does(home, as_made, world):

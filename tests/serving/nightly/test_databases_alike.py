@@ -1,0 +1,28 @@
+"""A nightly run writes the same rows to an empty database of each kind as to the home's own."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from serving.nightly.run import score_store
+from serving.runs.repository import ABOUT_PEOPLE
+from serving.storage.database import Database
+from tests.serving import world
+
+
+def rows_of(database):
+    with database.write() as connection:
+        return {
+            table.name: sorted((dict(row) for row in connection.execute(select(table)).mappings()), key=repr)
+            for table in ABOUT_PEOPLE
+        }
+
+
+def test_both_databases_hold_the_same_rows(home, database, empty_url):
+    summary = score_store(home / "store", home / "bundles", empty_url, world.AS_OF, threads=1, shard=5)
+    other = Database(empty_url)
+    try:
+        found = rows_of(other)
+    finally:
+        other.close()
+    assert len(found["people"]) == summary.people and found == rows_of(database)
