@@ -38,7 +38,6 @@ LONG_FILES = (
     "tests/faults/test_bodies.py",
     "tests/training/test_broken_models.py",
     "tests/faults/test_database.py",
-    "tests/spec/test_verbs_against_the_slow_rule.py",
     "tests/test_notebooks.py",
     "tests/test_demo.py",
     "tests/training/test_learn_ranges.py",
