@@ -138,7 +138,7 @@ class Reasoner:
         sizes = np.where(self._no_comfort & (totals < 0), 0.0, np.abs(totals))
         # The slugs are sorted and the sort is stable, so equal sizes are ordered by name.
         ranked = np.argsort(-sizes, axis=1, kind="stable")[:, :top]
-        large = np.take_along_axis(sizes, ranked, axis=1) >= _SMALLEST
+        large = sizes[np.arange(len(sizes))[:, None], ranked] >= _SMALLEST
         recorded, wrong = self._standing(values)
         told, parts_of = values.tolist(), contributions.tolist()
         sizes_of = (-np.abs(contributions)).tolist() if features else parts_of

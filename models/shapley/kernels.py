@@ -128,10 +128,14 @@ def explain_few(  # type: ignore[no-untyped-def]
     if contributions:
         for i in range(len(features)):
             f, g, at = features[i], term_group[i], np.uint64(i)
+            # Lanes that repeat the last row are left out: their sums took a sixth of the time of a person.
             total[f, 0] += values[place[g, 0] + at]
-            total[f, 1] += values[place[g, 1] + at]
-            total[f, 2] += values[place[g, 2] + at]
-            total[f, 3] += values[place[g, 3] + at]
+            if rows > 1:
+                total[f, 1] += values[place[g, 1] + at]
+            if rows > 2:
+                total[f, 2] += values[place[g, 2] + at]
+            if rows > 3:
+                total[f, 3] += values[place[g, 3] + at]
     for r in range(rows):
         if margins:
             margin[r] = score[r]
