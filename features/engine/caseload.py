@@ -163,9 +163,11 @@ def have_died(records: Records, day: int) -> npt.NDArray[np.bool_]:
     patients, referrals = records.columns("patients"), records.columns("referrals")
     known = (patients["known_on"] < day) | (patients["known_on"] == NO_DAY)
     found = np.asarray((patients["died_on"] < day) & known, dtype=bool)
-    told = (referrals["opened_on"] < day) & (referrals["known_on"] < day)
-    closed = told & (referrals["closed_on"] < day) & (referrals["closed_known_on"] < day)
-    found[records.tables["referrals"].patient[closed & (referrals["close_reason"] == _CLOSED_BY_DEATH)]] = True
+    by_death = referrals["close_reason"] == _CLOSED_BY_DEATH
+    if by_death.any():
+        told = (referrals["opened_on"] < day) & (referrals["known_on"] < day)
+        closed = told & (referrals["closed_on"] < day) & (referrals["closed_known_on"] < day)
+        found[records.tables["referrals"].patient[closed & by_death]] = True
     return found
 
 
@@ -186,6 +188,8 @@ def are_inpatients(records: Records, day: int) -> npt.NDArray[np.bool_]:
     admission.
     """
     stays = records.columns("stays")
+    if not len(stays["ward"]):
+        return np.zeros(len(records.patient_ids), dtype=bool)
     admitted = (stays["ward"] != _PLACE_OF_SAFETY) & _under_way(
         stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], day
     )

@@ -72,13 +72,13 @@ def events_of(records: Records, group: Group, streams: Membership) -> EventArray
     columns = records.columns(group.table)
     table = records.tables[group.table]
     bits = streams.bits(records)
-    rows = None if bits.all() else np.flatnonzero(bits)
-    offsets = table.offsets if rows is None else np.searchsorted(rows, table.offsets)
+    rows = None if np.count_nonzero(bits) == len(bits) else bits.nonzero()[0]
+    offsets = table.offsets if rows is None else rows.searchsorted(table.offsets)
     day = _of(columns[group.day_column], rows)
     if group.day_column != TABLES[group.table].event_day:
         # Rows are dated by another day, so sort them within each person.
         rows = np.arange(len(day)) if rows is None else rows
-        order = np.lexsort((day, table.patient[rows]))
+        order = day.argsort(kind="stable") if len(records) == 1 else np.lexsort((day, table.patient[rows]))
         rows, day = rows[order], day[order]
     known = _of(columns["known_on"], rows)
     for clock in group.clocks[1:]:
@@ -104,6 +104,10 @@ _NO_VALUES = np.zeros(0, np.float64)
 _NO_IDENTITIES = np.zeros(0, np.int32)
 _NO_BITS = np.zeros(0, np.uint64)
 _NO_IDENTITIES.flags.writeable = False
+NO_EVENTS = EventArrays(
+    np.zeros(2, np.int64), _ALL_STAND, _ALL_STAND, _ALL_STAND, _NO_BITS, _NO_VALUES, _NO_IDENTITIES, None
+)
+"""One person without an event."""
 
 
 def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from features.engine.booking_walks import BookingPlan, PlannedGaps, booking_walk, planned_gap_walk
-from features.engine.events import EventArrays, Group, clocks_of, events_of, known_by
+from features.engine.events import NO_EVENTS, EventArrays, Group, clocks_of, events_of, known_by
 from features.engine.operations import (
     BOOKING_OPS,
     COVERAGE_OPS,
@@ -57,6 +57,13 @@ class _Window:
     """``window_ops.ASKED``, one entry a feature."""
     only_added: bool
     """Counts, totals and means of one stream alone."""
+
+    @cached_property
+    def of_nothing(self) -> npt.NDArray[np.float32]:
+        """What the features are where no event is: one value a feature, whatever the day."""
+        values = np.empty((1, int(self.ops["column"].max()) + 1), np.float32)
+        _walk_of(NO_EVENTS, self)(np.zeros(1, np.int64), np.zeros(1, np.int32), np.zeros(1, np.int64), values)
+        return values[0, self.ops["column"]]
 
 
 @dataclass(frozen=True)
@@ -273,10 +280,26 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
 
 
 def _window_walk(records: Records, w: _Window) -> Walk:
+    if not len(records.columns(w.group.table)["known_on"]):
+        return _nothing_walk(w)
     events = events_of(records, w.group, w.streams)
+    if not len(events.day):
+        return _nothing_walk(w)
     if w.only_added and not len(events.until):
         return _sums_walk(events, w)
+    return _walk_of(events, w)
 
+
+def _nothing_walk(w: _Window) -> Walk:
+    columns, nothing = w.ops["column"], w.of_nothing
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        values[rows[:, None], columns] = nothing
+
+    return walk
+
+
+def _walk_of(events: EventArrays, w: _Window) -> Walk:
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         windows.window_kernel(
             events.offsets,
@@ -461,5 +484,5 @@ def _fill_regimen(
     values: npt.NDArray[np.float32], rows: Int, fields: tuple[Int, Int], taking: npt.NDArray[np.float64]
 ) -> None:
     """Puts fields of the regimen into their columns of the matrix."""
-    for column, field in zip(*fields, strict=True):
-        values[rows, column] = taking[:, field]
+    columns, chosen = fields
+    values[rows[:, None], columns] = taking[:, chosen]

@@ -77,7 +77,7 @@ class Membership:
                 said = dict.fromkeys(value for stream in streams for value in _named(stream, name))
                 words = (*said, _ANOTHER, None)
                 texts.append((name, {word: _allowing(streams, name, word) for word in words}))
-            else:
+            elif not (column.required and column.kind == "date"):  # a row without its day was set aside
                 given.append((name, kind(_allowing(streams, name, None))))
         limits = [(place, *stream.outside) for place, stream in enumerate(streams) if stream.outside is not None]
         limited, low, high = zip(*limits, strict=True) if limits else ((), (), ())

@@ -10,26 +10,45 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.jit import jit
 from features.kernels.coverage import CARRY_DAYS
 from features.records import Records
 from features.records.same_event.supplies import OneSupply, one_supply
-from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS, days_not_recorded, doses_given, injections
+from features.records.same_event.supply_rows import ADMINISTERED, USUAL_SUPPLY_DAYS, days_not_recorded, injections
 from features.reference import MEDICINES
 
 
 def lengths_of(records: Records) -> npt.NDArray[np.int32]:
     """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, a day for
     a single dose that was given, or four weeks."""
-    return records.once("supply lengths", lambda: lengths(records.columns("supplies")))
+    return records.once("supply lengths", lambda: lengths(records.columns("supplies"), is_injection(records)))
 
 
-def lengths(columns: Mapping[str, Any]) -> npt.NDArray[np.int32]:
-    """The same of the columns of any rows of ``supplies``."""
-    injection, usual = injections(columns), _usual_intervals()[columns["medicine"]]
-    days = np.where(injection, columns["interval_days"], columns["days_supplied"])
-    days = np.where(np.isnan(days) & injection, usual, days)
-    days = np.where(np.isnan(days) & doses_given(columns), 1, days)
-    return np.where(np.isnan(days), USUAL_SUPPLY_DAYS, days).astype(np.int32)
+def lengths(columns: Mapping[str, Any], injection: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """The same of the columns of any rows of ``supplies``, of which some are a long-acting ``injection``."""
+    days = np.empty(len(injection), np.int32)
+    _last(
+        injection,
+        columns["interval_days"],
+        columns["days_supplied"],
+        columns["medicine"],
+        columns["kind"],
+        _usual_intervals(),
+        days,
+    )
+    return days
+
+
+@jit()
+def _last(injection, interval, supplied, medicine, kind, usual, days):  # type: ignore[no-untyped-def]
+    """Fills in ``days`` how long each supply lasts."""
+    for i in range(days.shape[0]):
+        x = interval[i] if injection[i] else supplied[i]
+        if x != x and injection[i]:
+            x = usual[medicine[i]]
+        if x != x:
+            x = 1.0 if kind[i] == ADMINISTERED and not injection[i] else np.float64(USUAL_SUPPLY_DAYS)
+        days[i] = np.int32(x)
 
 
 def supplies_once(records: Records) -> OneSupply:

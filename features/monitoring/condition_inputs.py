@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,10 @@ _INTERACTING = (
     "sglt2 inhibitor",
 )
 _CYP1A2 = ("ciprofloxacin", "fluvoxamine", "oral contraceptive")
+GROUPS = ("smi", "cardiac", "thyroid", "pregnancy")
+"""Groups of diagnoses that a condition reads."""
+MOST_KEPT = 4_096
+"""Pairs of words that are kept with what they say: the next person has the same."""
 _DIURETIC = ("thiazide diuretic", "loop diuretic", "potassium-sparing diuretic")
 
 
@@ -60,53 +65,62 @@ def _prepare(records: Records) -> ConditionInputs:
     patients, conditions = records.columns("patients"), records.columns("conditions")
     category = TABLES["conditions"].column("category").values.index("diagnosis")
     diagnosed = conditions["category"] == category
-    (code, codes), (label, labels) = (records.coded("conditions", name) for name in ("code", "label"))
-    seen: dict[tuple[int, int], int] = {}
-    numbers = [seen.setdefault(one, len(seen)) for one in zip(code.tolist(), label.tolist(), strict=True)]
-    pair = np.array(numbers, np.int64)
-    different = [(codes[one], labels[other]) for one, other in seen]
-    (kind_of, kinds), (value_of, given) = (records.coded("circumstances", name) for name in ("kind", "value"))
-    values = [(value or "").casefold() for value in given]
-
-    def of_kind(kind: str) -> Bools:
-        return np.array([k == kind for k in kinds], bool)[kind_of]
-
-    def coded(kind: str, words: dict[str, int]) -> npt.NDArray[np.int8]:
-        return np.where(of_kind(kind), np.array([words.get(v, -1) for v in values], np.int8)[value_of], np.int8(-1))
-
-    yes_no = {word: 1 for word in YES} | {word: 0 for word in _NO}
-    smoking = {v: int(v in _SMOKES or (v.endswith("_a_day") and v != "0_a_day")) for v in dict.fromkeys(values)}
-    medicine = records.columns("supplies")["medicine"]
+    groups = _by_row(records, "conditions", ("code", "label"), _groups_of, len(GROUPS)) == 1
+    said = _by_row(records, "circumstances", ("kind", "value"), _said, len(_KINDS))
+    codes = dict(zip(_KINDS, said.astype(np.int8), strict=True))
+    medicine_in = _medicines()[:, records.columns("supplies")["medicine"]]
     return ConditionInputs(
         records,
         regimen.prepare(records),
         patients["birth_date"],
         patients["sex"],
-        {
-            g: diagnosed & np.array([in_group(g, c, w) for c, w in different], bool)[pair]
-            for g in ("smi", "cardiac", "thyroid", "pregnancy")
-        },
-        {kind: coded(kind, yes_no) for kind in ("childbearing_potential", "benign_ethnic_neutropenia")},
-        coded("smoking", smoking),
-        coded("clozapine_service", {name: int(days) for name, days in RESET_DAYS.items()}),
-        np.where(
-            of_kind("clozapine_interval"),
-            np.array([REGISTER_DAYS.get(v, 0) for v in values], np.int16)[value_of],
-            np.int16(-1),
-        ),
-        of_kind("infection") & np.array([v not in _NO for v in values], bool)[value_of],
-        {
-            name: _of(scopes)[medicine]
-            for name, scopes in (
-                ("interacting", _INTERACTING),
-                ("cyp1a2", _CYP1A2),
-                ("diuretic", _DIURETIC),
-                ("clozapine", ("clozapine",)),
-                ("lithium", ("lithium",)),
-                ("methadone", ("methadone",)),
-            )
-        },
+        dict(zip(GROUPS, groups & diagnosed, strict=True)),
+        {kind: codes[kind] for kind in ("childbearing_potential", "benign_ethnic_neutropenia")},
+        codes["smoking"],
+        codes["clozapine_service"],
+        said[_KINDS.index("clozapine_interval")],
+        codes["infection"] == 1,
+        dict(zip(_MEDICINES_OF, medicine_in, strict=True)),
     )
+
+
+def _by_row(
+    records: Records,
+    table: str,
+    columns: tuple[str, str],
+    say: Callable[[str | None, str | None], tuple[int, ...]],
+    width: int,
+) -> npt.NDArray[np.int16]:
+    """Shape (width, rows): what ``say`` makes of the two words of each row. It is asked once for two words."""
+    (one, ones), (other, others) = (records.coded(table, name) for name in columns)
+    seen: dict[tuple[int, int], int] = {}
+    pair = [seen.setdefault(words, len(seen)) for words in zip(one.tolist(), other.tolist(), strict=True)]
+    found = np.array([say(ones[i], others[j]) for i, j in seen], np.int16).reshape(-1, width)
+    return found.T[:, np.array(pair, np.int64)]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _groups_of(code: str | None, label: str | None) -> tuple[int, ...]:
+    """1 for each of ``GROUPS`` that a diagnosis belongs to, else 0."""
+    return tuple(int(in_group(group, code, label)) for group in GROUPS)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _said(kind: str | None, value: str | None) -> tuple[int, ...]:
+    """The code of a circumstance under its own of ``_KINDS``; -1 under each other, and for a word without a code."""
+    return tuple(_CODES[one]((value or "").casefold()) if one == kind else -1 for one in _KINDS)
+
+
+_YES_NO = {word: 1 for word in YES} | {word: 0 for word in _NO}
+_CODES: dict[str, Callable[[str], int]] = {
+    "childbearing_potential": lambda value: _YES_NO.get(value, -1),
+    "benign_ethnic_neutropenia": lambda value: _YES_NO.get(value, -1),
+    "smoking": lambda value: int(value in _SMOKES or (value.endswith("_a_day") and value != "0_a_day")),
+    "clozapine_service": lambda value: int(RESET_DAYS.get(value, -1)),
+    "clozapine_interval": lambda value: REGISTER_DAYS.get(value, 0),
+    "infection": lambda value: int(value not in _NO),
+}
+_KINDS = tuple(_CODES)
 
 
 @cache
@@ -115,6 +129,17 @@ def _masks(scopes: tuple[str, ...]) -> tuple[bool, ...]:
     return tuple(name in meant for name in MEDICINES)
 
 
+_MEDICINES_OF = {
+    "interacting": _INTERACTING,
+    "cyp1a2": _CYP1A2,
+    "diuretic": _DIURETIC,
+    "clozapine": ("clozapine",),
+    "lithium": ("lithium",),
+    "methadone": ("methadone",),
+}
+
+
 @cache
-def _of(scopes: tuple[str, ...]) -> Bools:
-    return np.array(_masks(scopes), bool)
+def _medicines() -> Bools:
+    """Shape (sets, medicines): whether each medicine is of each set."""
+    return np.array([_masks(scopes) for scopes in _MEDICINES_OF.values()], bool)

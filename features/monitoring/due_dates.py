@@ -164,21 +164,22 @@ def _result_bits(records: Records) -> npt.NDArray[np.uint64]:
     results, patient = records.columns("results"), records.tables["results"].patient
     bits = _test_bits()[results["test"]]
     names = TABLES["results"].column("test").values
-    first: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    for name in _COUNTED_TOGETHER:
-        rows = np.flatnonzero(results["test"] == names.index(name))
-        if not len(rows) and clozapine_schedule().counted_by != "anc":
-            return bits
-        # rows of a person and day are in the order in which they became known, so the first of each is the earliest
-        samples = patient[rows].astype(np.int64) << 32 | (results["taken_on"][rows].astype(np.int64) + 2**31)
-        keys, at = np.unique(samples, return_index=True)
-        first.append((keys, rows[at]))
     if clozapine_schedule().counted_by == "anc":
         bits[results["test"] == names.index("anc")] |= np.uint64(1 << len(tests()))
         return bits
+    both = [(results["test"] == names.index(name)).nonzero()[0] for name in _COUNTED_TOGETHER]
+    if not all(map(len, both)):
+        return bits
+    first: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    for rows in both:
+        # rows are in the order of people and days, and of those in which they became known: the first is the earliest
+        samples = patient[rows].astype(np.int64) << 32 | (results["taken_on"][rows].astype(np.int64) + 2**31)
+        earliest = np.append(True, samples[1:] != samples[:-1])
+        first.append((samples[earliest], rows[earliest]))
     (one, one_row), (other, other_row) = first
-    _, mine, its = np.intersect1d(one, other, assume_unique=True, return_indices=True)
-    white, neutrophils = one_row[mine], other_row[its]
+    its = np.minimum(other.searchsorted(one), len(other) - 1)
+    mine = other[its] == one
+    white, neutrophils = one_row[mine], other_row[its[mine]]
     last = np.where(results["known_on"][white] > results["known_on"][neutrophils], white, neutrophils)
     bits[last] |= np.uint64(1 << len(tests()))
     return bits
@@ -252,9 +253,7 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
     heads, rows, places = _compiled()
     supplies, results = records.columns("supplies"), records.columns("results")
     situation = Situation(p.conditions, person, as_of)
-    clozapine = scopes().index("clozapine")
-    gap = np.full(len(scopes()), COURSE_GAP_DAYS, np.int64)
-    gap[clozapine] = CLOZAPINE_GAP_DAYS
+    clozapine, gap, from_start = _by_scope()
     start = np.empty((len(person), len(scopes())), np.int32)
     end = np.empty_like(start)
     courses_kernel(
@@ -271,8 +270,8 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
         end,
     )
     for scope, day in _person_starts(situation).items():
-        start[:, scopes().index(scope)] = day
-        end[:, scopes().index(scope)] = as_of
+        place = scopes().index(scope)
+        start[:, place], end[:, place] = day, as_of
     newest = np.empty((len(person), len(tests()) + 1), np.int32)
     latest_kernel(
         records.offsets("results"), results["taken_on"], results["known_on"], p.result_bits, person, as_of, newest
@@ -281,10 +280,19 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
     applies, events = _answers(situation, conditions), situation.events(end[:, clozapine], kinds)
     shape = (len(person), len(heads))
     day, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
-    from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
     due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, day, fired, unsure)
     _by_register(situation, start[:, clozapine], newest, day, fired)
     return Dues(day, fired, unsure, newest, start, situation)
+
+
+@cache
+def _by_scope() -> tuple[int, npt.NDArray[np.int64], Bools]:
+    """The place of clozapine among the scopes; and by scope the days without supply that end a course, and whether its
+    days count from a first supply."""
+    clozapine = scopes().index("clozapine")
+    gap = np.full(len(scopes()), COURSE_GAP_DAYS, np.int64)
+    gap[clozapine] = CLOZAPINE_GAP_DAYS
+    return clozapine, gap, np.array([scope not in PERSON_SCOPES for scope in scopes()])
 
 
 @cache
@@ -370,7 +378,7 @@ def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
 
     def since(field: str) -> npt.NDArray[np.int32]:
         days = situation.regimen(field)
-        return np.where(np.isnan(days), NO_DAY, as_of - np.nan_to_num(days)).astype(np.int32)
+        return np.where(np.isnan(days), NO_DAY, as_of - days).astype(np.int32)
 
     return {
         "smi_any": smi.astype(np.int32),

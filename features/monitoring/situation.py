@@ -38,6 +38,8 @@ EGFR_LOW = high_limit("th037")
 _COLOUR_ROWS = ((("th002", "th003"), ("th005", "th006")), (("th008", "th009"), ("th011", "th012")))
 """(amber, red) of white cells and neutrophils: general, then benign ethnic neutropenia registered."""
 _COLOUR_LIMITS = np.array([[[high_limit(row) for row in rows] for rows in way] for way in _COLOUR_ROWS])
+_PARTS = np.array([{"wbc": 0, "anc": 1}.get(test, -1) for test in TESTS] + [-1], np.int64)
+"""By test: 0 for white cells, 1 for neutrophils, -1 for any other."""
 
 
 class Situation:
@@ -187,16 +189,15 @@ class Situation:
     def colour(self) -> tuple[npt.NDArray[np.int8], Days]:
         """The colour of the clozapine blood count in force, and the day that set it."""
         records, columns = self.p.records, self.p.records.columns("results")
-        names = list(TESTS)
-        part = np.where(
-            columns["test"] == names.index("wbc"), 0, np.where(columns["test"] == names.index("anc"), 1, -1)
-        )
+        part = _PARTS[columns["test"]]
+        if part.max(initial=-1) < 0:
+            return np.full(len(self.person), lookups.GREEN, np.int8), np.full(len(self.person), NO_DAY, np.int32)
         registered = (self.yes_no("benign_ethnic_neutropenia") == 1).astype(np.int64)
         return lookups.blood_colour(
             records.offsets("results"),
             columns["taken_on"],
             columns["known_on"],
-            part.astype(np.int64),
+            part,
             columns["value"],
             _COLOUR_LIMITS,
             registered,
@@ -207,7 +208,11 @@ class Situation:
     @cached_property
     def counted(self) -> Bools:
         """Whether any white cell or neutrophil count is known."""
-        return ~np.isnan(self.result("wbc")) | ~np.isnan(self.result("anc"))
+        columns = self.p.records.columns("results")
+        part = _PARTS[columns["test"]]
+        if part.max(initial=-1) < 0:
+            return np.zeros(len(self.person), bool)
+        return self.latest("results", columns["taken_on"], (part >= 0) & ~np.isnan(columns["value"])) >= 0
 
     @cached_property
     def clozapine_break(self) -> tuple[Days, Days]:

@@ -89,7 +89,8 @@ def _checked(table: str, rows: Any) -> int:
         raise _Declined
     if not set(map(type, rows)) <= {dict}:
         raise _Declined
-    named = set(chain.from_iterable(rows))
+    shapes = set(map(tuple, rows))  # one, of the rows of one program
+    named = set(chain.from_iterable(shapes))
     if not named <= _NAMES[table]:
         raise _Declined
     if "patient_id" in named and not {type(row.get("patient_id")) for row in rows} <= _ID:

@@ -25,6 +25,8 @@ def end_contradicted_stays(
     """Ends stays that were never closed, because they would keep a person off every list: attended contacts since then
     end the stay. Returns each contradiction, which is stored with the person.
     """
+    if not len(tables["stays"]):
+        return []
     stays, every = contradicted(tables["stays"], tables["contacts"])
     _keep_every_stay(stays, every, versions, every_stay, people)
     found = [one for one in every if one.until == NO_DAY]

@@ -56,15 +56,21 @@ def one_supply(
     """The supply that each row of ``supplies`` represents. ``length`` and ``dose_mg_a_day`` are those of the row
     alone.
     """
-    until, longest, total = np.full(len(length), FOREVER, np.int32), length.copy(), dose_mg_a_day.copy()
-    kind = columns["kind"]
-    # prescribed 1, dispensed 2, administered 3; what does not say is as strong as the usual row of its route
-    rank = np.where(kind < 0, np.where(injection, 3, 2), kind + 1).astype(np.int8)
-    same = columns["medicine"].astype(np.int64) * 4 + injection * 2 + (columns["as_required"] == 1)
-    status = columns["status"]
-    undoes = (status == REVERSED).view(np.int8)
-    until[status > REVERSED] = NEVER  # planned, not given, and a return that matches nothing
-    undone = np.where(status < 1, np.int32(FOREVER), np.int32(NEVER))  # 0 is supplied, -1 is not recorded
+    rows, longest, total = len(length), length.copy(), dose_mg_a_day.copy()
+    until, undone, same = np.empty(rows, np.int32), np.empty(rows, np.int32), np.empty(rows, np.int64)
+    rank, undoes = np.empty(rows, np.int8), np.empty(rows, np.int8)
+    _describe(
+        columns["kind"],
+        injection,
+        columns["medicine"],
+        columns["as_required"],
+        columns["status"],
+        rank,
+        same,
+        undoes,
+        until,
+        undone,
+    )
     _stand(
         offsets,
         columns["supplied_on"],
@@ -81,6 +87,19 @@ def one_supply(
         undone,
     )
     return OneSupply(until, longest, total, undone)
+
+
+@jit()
+def _describe(kind, injection, medicine, as_required, status, rank, same, undoes, until, undone):  # type: ignore[no-untyped-def]
+    """Fills in what each row is by itself: its ``rank`` (prescribed 1, dispensed 2, administered 3; what does not say
+    is as strong as the usual row of its route), which rows are of the ``same`` medicine, which one ``undoes`` another,
+    and how long it stands if no other row says more."""
+    for i in range(rank.shape[0]):
+        rank[i] = (3 if injection[i] else 2) if kind[i] < 0 else kind[i] + 1
+        same[i] = np.int64(medicine[i]) * 4 + injection[i] * 2 + (as_required[i] == 1)
+        undoes[i] = status[i] == REVERSED
+        until[i] = NEVER if status[i] > REVERSED else FOREVER  # planned, not given, and what matches nothing
+        undone[i] = FOREVER if status[i] < 1 else NEVER  # 0 is supplied, -1 is not recorded
 
 
 @jit()

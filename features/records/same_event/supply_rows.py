@@ -60,9 +60,9 @@ def takes_back(columns: Mapping[str, Any]) -> Mask:
     return np.asarray(_takes_back()[columns["status"]])
 
 
-def doses_given(columns: Mapping[str, Any]) -> Mask:
-    """Which rows are single doses that somebody gave: administered, and no long-acting injection."""
-    return np.asarray((columns["kind"] == ADMINISTERED) & ~injections(columns))
+def doses_given(columns: Mapping[str, Any], injection: Mask) -> Mask:
+    """Which rows are single doses that somebody gave: administered, and no long-acting ``injection``."""
+    return np.asarray((columns["kind"] == ADMINISTERED) & ~injection)
 
 
 def days_not_recorded(columns: Mapping[str, Any]) -> Mask:
@@ -70,7 +70,8 @@ def days_not_recorded(columns: Mapping[str, Any]) -> Mask:
     lasts one day, which is not an assumption.
     """
     injection = injections(columns)
-    return np.isnan(np.where(injection, columns["interval_days"], columns["days_supplied"])) & ~doses_given(columns)
+    length = np.where(injection, columns["interval_days"], columns["days_supplied"])
+    return np.isnan(length) & ~doses_given(columns, injection)
 
 
 def read_supplies(given: Any, columns: Columns, unread: dict[str, Mask]) -> None:

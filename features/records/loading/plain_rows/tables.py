@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -75,26 +76,29 @@ def _lists_of(
         apply_rules(plan.spec, lists, report, today, delays.get(name, 0))
     except Odd:
         return None
-    return _in_order(plan.spec, lists, rows), report
+    return _in_order(plan.spec, lists), report
 
 
-def _in_order(spec: TableSpec, lists: Lists, rows: int) -> Lists:
+def _in_order(spec: TableSpec, lists: Lists) -> Lists:
     """The lists by day, known day and content (:func:`features.records.same_event.versions.in_one_order`)."""
-    if rows < 2:
+    keys: list[Any] = list(zip(lists[spec.event_day or "known_on"], lists["known_on"], strict=True))
+    if all(map(operator.lt, keys, islice(keys, 1, None))):
         return lists
-    clocks = list(zip(lists[spec.event_day or "known_on"], lists["known_on"], strict=True))
-    if all(map(operator.lt, clocks, islice(clocks, 1, None))):
+    counts = Counter(keys)
+    tied = [row for row, clocks in enumerate(keys) if counts[clocks] > 1]
+    names = (name for name in sorted(lists) if name not in (spec.event_day, "known_on"))
+    content = zip(*(_sorting(spec.column(name), lists[name], tied) for name in names), strict=True)
+    for row, said in zip(tied, content, strict=False):
+        keys[row] = (*keys[row], *said)
+    if all(map(operator.le, keys, islice(keys, 1, None))):
         return lists
-    content = (_sorting(spec.column(name), lists[name]) for name in sorted(lists))
-    keys = list(zip(clocks, *content, strict=True)) if len(set(clocks)) < rows else clocks
-    order = sorted(range(rows), key=keys.__getitem__)
-    if all(map(operator.lt, order, islice(order, 1, None))):
-        return lists
+    order = sorted(range(len(keys)), key=keys.__getitem__)
     return {name: [values[row] for row in order] for name, values in lists.items()}
 
 
-def _sorting(column: Column, values: Sequence[Any]) -> Sequence[Any]:
-    """Values that sort, what is missing last."""
+def _sorting(column: Column, every: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
+    """The values of some rows in a form that sorts, what is missing last."""
+    values = [every[row] for row in rows]
     if column.kind == "number":
         return [math.inf if one != one else one for one in values]
     if column.kind in ("id", "text"):

@@ -214,6 +214,19 @@ def test_a_person_whose_own_row_is_odd_or_named_twice_is_left_to_the_usual_steps
     assert not plain_among(twice)
 
 
+@pytest.mark.parametrize("swap", [False, True])
+def test_rows_of_one_day_are_in_the_order_of_their_content_with_what_was_filled_in(swap):
+    """Zuclopenthixol acetate is read as taken when needed, so its row comes last, whatever its dose."""
+    history = usual()
+    cells_of = {"medicine": ["zuclopenthixol acetate injection", "clozapine"], "daily_dose_mg": [50.0, 300.0]}
+    history["supplies"] = {
+        "supplied_on": ["2025-01-01"] * 2,
+        **{name: values[::-1] if swap else values for name, values in cells_of.items()},
+    }
+    assert "supplies" in plain_among(history)
+    assert said(history, plain=True) == said(history, plain=False)
+
+
 def test_what_is_kept_of_cells_is_bounded(monkeypatch):
     monkeypatch.setattr(cells, "MOST_KEPT", 5)
     texts = cells._Texts(coded=False)
