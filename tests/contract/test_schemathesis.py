@@ -24,12 +24,13 @@ from serving.security.tokens import issue_token
 from serving.settings import CdsClient, ServiceSettings
 from tests.conftest import ROOT
 from tests.contract.signing import TOKENS_FILE
+from tests.examples import examples
 from tests.serving.cds import clients
 from tests.serving.cds.test_order_select import body as order_select_body
 from tests.serving.cds.test_order_select import request as medication_request
 from tests.serving.running import running
 
-EXAMPLES = 6
+EXAMPLES = examples(3)
 """Invented requests per operation, beyond the boundary values that schemathesis always tries."""
 KNOWN = {
     "service_id": ["upstream-patient-view", "upstream-order-select"],
