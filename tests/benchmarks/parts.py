@@ -34,7 +34,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "authentication": ("serving.access:_find",),
     "body to people and rows": ("serving.scoring.endpoints:read_scores",),
     "rows to columns": ("serving.scoring.service:records_of",),
-    "values read": ("features.records.loading.loading:parse_table",),
+    "values read": (
+        "features.records.loading.plain_rows.cells:Readers.read",
+        "features.records.loading.loading:parse_table",
+    ),
     "checks, one event, order": ("features.records.loading.loading:Loading.run",),
     "who is not scored": ("serving.scoring.service:not_scored",),
     "features": ("serving.scoring.service:build_values",),
