@@ -24,6 +24,7 @@ from training.dataset.splits import Split
 from training.errors import NotEnoughData
 from training.evaluation.figures import numbered
 from training.fitting.boosters import fit
+from training.fitting.larger import larger_trees
 from training.registry import tracking
 from training.settings import Settings
 from training.statistics.metrics import Listing, Scored, top_of_lists
@@ -158,9 +159,8 @@ def splits_of(kind: str, ready: Prepared, records: Records, settings: Settings) 
 
 
 def _part(name: str, ready: Prepared, split: Split, records: Records, settings: Settings) -> dict[str, Any]:
-    fitted = fit(
-        ready.matrix, ready.labels, split.train, split.calibration, settings.outcomes.horizons, settings.training
-    )
+    own = larger_trees(ready, split.train, settings)
+    fitted = fit(ready.matrix, ready.labels, split.train, split.calibration, settings.outcomes.horizons, own)
     tested = np.flatnonzero(split.test)
     scores = fitted.by_pair(np.ascontiguousarray(ready.matrix.values[tested]))
     teams = codes(ready.spine["team_id"].iloc[tested])

@@ -190,8 +190,8 @@ class SplitSettings(Section):
         return self
 
 
-class OutcomeTraining(Section):
-    """Parameters of one outcome; what is not set is taken from the parameters for every outcome."""
+class TreeParameters(Section):
+    """Parameters of the trees, each of which may be left as it is."""
 
     trees: int | None = Field(default=None, ge=1, le=5000)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
@@ -201,6 +201,26 @@ class OutcomeTraining(Section):
     feature_fraction: float | None = Field(default=None, gt=0, le=1)
     row_fraction: float | None = Field(default=None, gt=0, le=1)
     l2: float | None = Field(default=None, ge=0)
+
+
+class LargerTrees(TreeParameters):
+    """Parameters of one outcome from so many people with an event in training on."""
+
+    people: int = Field(ge=1)
+
+
+class OutcomeTraining(TreeParameters):
+    """Parameters of one outcome; what is not set is taken from the parameters for every outcome."""
+
+    larger: tuple[LargerTrees, ...] = ()
+    """Steps by rising number of people; the last that is reached counts."""
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> OutcomeTraining:
+        people = [step.people for step in self.larger]
+        if people != sorted(set(people)):
+            raise ValueError(f"larger has steps at {people} people: write rising numbers, each once")
+        return self
 
 
 class TrainingSettings(Section):
@@ -214,7 +234,9 @@ class TrainingSettings(Section):
     l2: float = Field(default=50.0, ge=0)
     by_outcome: dict[str, OutcomeTraining] = Field(
         default={
-            "admission": OutcomeTraining(l2=300.0),
+            "admission": OutcomeTraining(
+                l2=300.0, larger=(LargerTrees(people=2000, trees=300, max_depth=4, leaves=16),)
+            ),
             "disengagement": OutcomeTraining(trees=240, max_depth=2, leaves=4),
         }
     )
@@ -235,7 +257,18 @@ class TrainingSettings(Section):
     def of(self, outcome: str) -> TrainingSettings:
         """The parameters of one outcome, its own over those of all."""
         own = self.by_outcome.get(outcome)
-        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True))
+        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True, exclude={"larger"}))
+
+    def with_events(self, outcome: str, people: int) -> TrainingSettings:
+        """The same, with the parameters that ``people`` with an event in training reach for ``outcome``; itself where
+        they reach no step of ``larger``."""
+        own = self.by_outcome.get(outcome, OutcomeTraining())
+        steps = [step for step in own.larger if step.people <= people]
+        if not steps:
+            return self
+        reached = steps[-1].model_dump(exclude_none=True, exclude={"people"})
+        now = own.model_copy(update={**reached, "larger": ()})
+        return self.model_copy(update={"by_outcome": {**self.by_outcome, outcome: now}})
 
 
 class TuningSettings(Section):
@@ -310,7 +343,18 @@ class PromotionSettings(Section):
     def of(self, outcome: str) -> PromotionSettings:
         """The gates of one outcome, its own over those of all."""
         own = self.by_outcome.get(outcome)
-        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True))
+        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True, exclude={"larger"}))
+
+    def with_events(self, outcome: str, people: int) -> TrainingSettings:
+        """The same, with the parameters that ``people`` with an event in training reach for ``outcome``; itself where
+        they reach no step of ``larger``."""
+        own = self.by_outcome.get(outcome, OutcomeTraining())
+        steps = [step for step in own.larger if step.people <= people]
+        if not steps:
+            return self
+        reached = steps[-1].model_dump(exclude_none=True, exclude={"people"})
+        now = own.model_copy(update={**reached, "larger": ()})
+        return self.model_copy(update={"by_outcome": {**self.by_outcome, outcome: now}})
 
 
 class Stated(Section):

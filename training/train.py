@@ -16,6 +16,7 @@ from training.evaluation import lead_over_rule, report
 from training.evaluation.robustness import examine
 from training.fitting.boosters import Fitted, fit
 from training.fitting.contenders import score_rows, score_test_rows, scorer
+from training.fitting.larger import larger_trees
 from training.fitting.ranges import ends, fit_ranges, rescaled
 from training.fitting.recalibrate import GivenBundle, carried_ranges, check_fits, open_bundle, recalibrate
 from training.fitting.refit import refit
@@ -63,6 +64,9 @@ def train(
     if noted.problem:
         progress(f"promotion will refuse this model: {noted.problem}")
     given = _given(bundle, records, ready, settings)
+    if given is None:
+        larger = larger_trees(ready, ready.split.train, settings, progress)
+        settings = settings.model_copy(update={"training": larger})
     tuned = _tune(ready, settings, clock) if settings.tuning.trials and given is None else None
     if tuned is not None:
         settings = settings.model_copy(update={"training": tuned.settings})
