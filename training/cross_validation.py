@@ -24,7 +24,7 @@ from training.dataset.splits import Split
 from training.errors import NotEnoughData
 from training.evaluation.figures import numbered
 from training.fitting.boosters import fit
-from training.fitting.larger import larger_trees
+from training.fitting.trainable import larger_trees
 from training.registry import tracking
 from training.settings import Settings
 from training.statistics.metrics import Listing, Scored, top_of_lists

@@ -16,11 +16,10 @@ from training.evaluation import lead_over_rule, report
 from training.evaluation.robustness import examine
 from training.fitting.boosters import Fitted, fit
 from training.fitting.contenders import score_rows, score_test_rows, scorer
-from training.fitting.larger import larger_trees
 from training.fitting.ranges import ends, fit_ranges, rescaled
 from training.fitting.recalibrate import GivenBundle, carried_ranges, check_fits, open_bundle, recalibrate
 from training.fitting.refit import refit
-from training.fitting.trainable import trainable
+from training.fitting.trainable import larger_trees, trainable
 from training.impact.exposure import Exposure, exposure_aware, until_reviewed
 from training.registry import comparison, release_checks, tracking
 from training.registry.record import Made, TrainResult, record

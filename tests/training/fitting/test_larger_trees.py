@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from training import cross_validation, train
-from training.fitting.larger import larger_trees, people_with_an_event
+from training.fitting.trainable import larger_trees, people_with_an_event
 from training.settings import LargerTrees, OutcomeTraining, Settings, TrainingSettings
 
 STEPS = OutcomeTraining(
