@@ -343,18 +343,7 @@ class PromotionSettings(Section):
     def of(self, outcome: str) -> PromotionSettings:
         """The gates of one outcome, its own over those of all."""
         own = self.by_outcome.get(outcome)
-        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True, exclude={"larger"}))
-
-    def with_events(self, outcome: str, people: int) -> TrainingSettings:
-        """The same, with the parameters that ``people`` with an event in training reach for ``outcome``; itself where
-        they reach no step of ``larger``."""
-        own = self.by_outcome.get(outcome, OutcomeTraining())
-        steps = [step for step in own.larger if step.people <= people]
-        if not steps:
-            return self
-        reached = steps[-1].model_dump(exclude_none=True, exclude={"people"})
-        now = own.model_copy(update={**reached, "larger": ()})
-        return self.model_copy(update={"by_outcome": {**self.by_outcome, outcome: now}})
+        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True))
 
 
 class Stated(Section):
