@@ -26,8 +26,8 @@ from training.simulator import World
 from training.statistics.resampling import Draws, codes
 
 OTHERS: Mapping[int, World] = {
-    21: World(),
-    22: World(severity_spread=0.7, drift_admission=-0.2, adherence_spread=0.7),
+    31: World(),
+    32: World(severity_spread=0.7, drift_admission=-0.2, adherence_spread=0.7),
 }
 """Seeds and worlds that ``learn_ranges`` does not use."""
 assert not set(OTHERS) & set(TRUSTS)

@@ -17,14 +17,16 @@ from training.simulator import World
 from training.statistics.true_risks import below, distances
 
 SPREAD, MANY = 0.3, 1000
+SLOPES = ("shift_slope", "log_hidden_slope")
 
 
-def planted(seed, shift=-0.4, hidden=0.9, rows=1500):
-    """Rows whose true risks lie about the model's plus ``shift`` on the logit, ``hidden`` apart."""
+def planted(seed, shift=-0.4, hidden=0.9, rows=1500, shift_slope=0.0, log_hidden_slope=0.0):
+    """Rows whose true risks lie about the model's plus ``shift`` on the logit, ``hidden`` apart, at a risk of -3; both
+    change with the risk by their slopes."""
     rng = np.random.default_rng(seed)
     logit = rng.normal(-3.0, 0.8, rows)
-    width = np.hypot(SPREAD, hidden)
-    true = 1 / (1 + np.exp(-(logit + shift + width * rng.normal(size=rows))))
+    width = np.hypot(SPREAD, hidden * np.exp(log_hidden_slope * (logit + 3.0)))
+    true = 1 / (1 + np.exp(-(logit + shift + shift_slope * (logit + 3.0) + width * rng.normal(size=rows))))
     happened = rng.binomial(MANY, true).astype(float)
     return SimulatedRisks(logit, np.full(rows, SPREAD), happened, np.full(rows, MANY))
 
@@ -52,10 +54,18 @@ def test_trusts_that_differ_make_the_range_wider():
     assert apart.log_hidden > alike.log_hidden + 0.1
 
 
-def test_a_slope_of_one_trust_is_not_learned():
-    """How far true risks lie from the model's changes with the risk, and differently in every trust."""
-    factor = learn([planted(1, shift=-1.2), planted(2, shift=0.4)], 90)
-    assert factor.shift_slope == factor.log_hidden_slope == 0
+@pytest.mark.parametrize("slopes", [(0.0, 0.0), (0.5, 0.0), (0.0, -0.2), (0.4, -0.2)])
+def test_slopes_that_were_planted_are_learned_and_ranges_hold_at_low_and_at_high_risks(slopes):
+    shift_slope, log_hidden_slope = slopes
+    factor = learn([planted(seed, rows=2500, **dict(zip(SLOPES, slopes, strict=True))) for seed in (1, 2)], 90)
+    assert factor.shift_slope == pytest.approx(shift_slope, abs=0.12)
+    assert factor.log_hidden_slope == pytest.approx(log_hidden_slope, abs=0.12)
+    others = planted(3, rows=6000, shift_slope=shift_slope, log_hidden_slope=log_hidden_slope)
+    low, high = factor.bounds(others.logit, others.spread)
+    posterior = distances(others.logit, others.happened, MANY)
+    held = below(posterior, high - others.logit) - below(posterior, low - others.logit)
+    for rows in np.array_split(np.argsort(others.logit), 4):
+        assert held[rows].mean() == pytest.approx(LEVEL, abs=0.05)
 
 
 @pytest.mark.parametrize("outside", [0.5, -0.1])
