@@ -40,15 +40,16 @@ def _percent(figure: dict[str, float]) -> str:
 
 def _where(pairs: dict[str, Any]) -> list[str]:
     lines = [
-        "| synthetic: outcome, days | rows (events) | oracle | ceiling | model | ceiling - model | (ceiling - model) / (ceiling - 0.5) | slope of true risk over the filter's; mean risk, filter and true |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| synthetic: outcome, days | rows (events) | oracle | ceiling | model | ceiling - model | (ceiling - model) / (ceiling - 0.5) | ceiling and model together | the same share of them | slope of true risk over the filter's; mean risk, filter and true |",
+        "| --- " * 10 + "|",
     ]
     for name, pair in pairs.items():
         own, events = pair["filter"], pair.get("event_rows", pair.get("expected_events"))
         lines.append(
-            f"| {name} | {pair['rows']:,} ({events:,}) | {_interval(pair['oracle_auroc'])} "
+            f"| {name} | {pair['rows']:,} ({events:,.0f}) | {_interval(pair['oracle_auroc'])} "
             f"| {_interval(pair['ceiling_auroc'])} | {_interval(pair['model_auroc'])} | {_interval(pair['model_short'])} "
-            f"| {_percent(pair['share'])} | {own['slope']:.2f}; {own['mean_risk']:.4f}, {own['mean_true_risk']:.4f} |"
+            f"| {_percent(pair['share'])} | {_interval(pair['together_auroc'])} | {_percent(pair['share_to_together'])} "
+            f"| {own['slope']:.2f}; {own['mean_risk']:.4f}, {own['mean_true_risk']:.4f} |"
         )
     return lines
 

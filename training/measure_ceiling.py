@@ -71,6 +71,7 @@ def measure(home: Path, rows: int, particles: int, futures: int, outcomes: Seque
         here = ~(np.isnan(label) | np.isnan(true[name]) | np.isnan(seen[name]))
         scores = {"oracle": oracle[name][here], "ceiling": seen[name][here], "model": model[name][at][here]}
         known, counted = true[name][here], weight[here]
+        scores["together"] = _together(scores["oracle"], scores["ceiling"], scores["model"], counted)
         pairs[name] = expected_split(known, scores, draws.where(here).standing_for(counted)) | {
             "filter": _agreement(scores["ceiling"], known, counted),
             "explained": _explained(scores["oracle"], scores["ceiling"], scores["model"], beliefs[here], counted),
@@ -167,6 +168,13 @@ def _agreement(seen: Floats, true: Floats, weight: Floats) -> dict[str, float]:
         "mean_true_risk": round(float(np.average(true, weights=weight)), 5),
         "slope": round(float(slope), 3),
     }
+
+
+def _together(true: Floats, seen: Floats, model: Floats, weight: Floats) -> Floats:
+    """The log odds that filter and model say together: the sum of theirs that lies nearest to the true ones. Where it
+    ranks better than the filter, the filter is no ceiling, and this is nearer to one."""
+    design, by = np.column_stack([np.ones(len(true)), _logit(seen), _logit(model)]), np.sqrt(weight)
+    return np.asarray(design @ np.linalg.lstsq(design * by[:, None], _logit(true) * by, rcond=None)[0])
 
 
 def _explained(true: Floats, seen: Floats, model: Floats, beliefs: Floats, weight: Floats) -> dict[str, float]:

@@ -101,3 +101,16 @@ def test_the_command_finds_each_part_of_the_distance(world, tmp_path, monkeypatc
     assert pair["filter"]["mean_true_risk"] == pytest.approx(world.oracle.mean(), rel=0.1)
     assert pair["explained"]["model"] < pair["explained"]["ceiling"] < 0.8
     assert pair["explained"]["model and ceiling"] >= pair["explained"]["ceiling"]
+    # The model knows nothing that this ceiling does not, so together they rank no better.
+    assert pair["together_auroc"]["value"] == pytest.approx(pair["ceiling_auroc"]["value"], abs=0.005)
+    assert pair["share_to_together"]["value"] == pytest.approx(pair["share"]["value"], abs=0.02)
+
+
+def test_a_ceiling_that_lacks_what_the_model_knows_is_raised(world):
+    """A filter that sees one of the two causes in the records, beside a model that reads the other."""
+    logit = np.log(world.ceiling / (1 - world.ceiling))
+    only_unread = 1 / (1 + np.exp(4 - (logit - np.log(world.model / (1 - world.model)))))
+    everybody = np.ones(PEOPLE)
+    together = measure_ceiling._together(world.oracle, only_unread, world.model, everybody)
+    assert auroc(world.oracle, only_unread) < auroc(world.oracle, world.ceiling) - 0.02
+    assert auroc(world.oracle, together) == pytest.approx(auroc(world.oracle, world.ceiling), abs=0.002)

@@ -60,7 +60,8 @@ def ceiling_risks(
 def expected_split(true: Floats, scores: Mapping[str, Floats], draws: Draws) -> dict[str, Any]:
     """The figures of :func:`split_regret`, where each row counts as an event as often as its true risk says, and as
     none otherwise: what those figures are on average over all that could have happened. Few events leave no chance in
-    them. ``scores`` are those of oracle, ceiling and model; the oracle's must rest on other futures than ``true``.
+    them. ``scores`` are those of oracle, ceiling and model, and perhaps of ceiling and model ``together``; the oracle's
+    must rest on other futures than ``true``.
     """
     twice = draws.where(np.tile(np.arange(len(true)), 2))
     twice = twice.standing_for(np.concatenate([draws.each * true, draws.each * (1 - true)]))
@@ -100,12 +101,17 @@ def split_regret(
 
 
 def _distances(auroc: Mapping[str, Floats]) -> dict[str, Any]:
-    """AUROC of oracle, ceiling and model with their draws, and what lies between them."""
-    short, room = auroc["ceiling"] - auroc["model"], auroc["ceiling"] - 0.5
-    share = np.divide(short, room, out=np.full(len(room), np.nan), where=room > 0)
-    return {
+    """AUROC of all with their draws, and what lies between them."""
+
+    def share_to(best: Floats) -> dict[str, Any]:
+        room = best - 0.5
+        share = np.divide(best - auroc["model"], room, out=np.full(len(room), np.nan), where=room > 0)
+        return Estimate.of(share).as_dict()
+
+    found = {
         **{f"{who}_auroc": Estimate.of(found).as_dict() for who, found in auroc.items()},
         "not_in_records": Estimate.of(auroc["oracle"] - auroc["ceiling"]).as_dict(),
-        "model_short": Estimate.of(short).as_dict(),
-        "share": Estimate.of(share).as_dict(),
+        "model_short": Estimate.of(auroc["ceiling"] - auroc["model"]).as_dict(),
+        "share": share_to(auroc["ceiling"]),
     }
+    return found | ({"share_to_together": share_to(auroc["together"])} if "together" in auroc else {})
