@@ -24,7 +24,7 @@ from models.risk_model import Matrix
 from training.errors import NotEnoughData
 from training.fitting.boosters import described
 from training.fitting.stacked import FEWEST_EVENTS, Floats, Mask, StackedRows, stacked_rows
-from training.settings import OutcomeTraining, TrainingSettings, TuningSettings
+from training.settings import OutcomeTraining, TrainingSettings, TreeParameters, TuningSettings
 from training.statistics.resampling import codes
 
 FOLDS = 3
@@ -150,4 +150,4 @@ def _draw(trial: optuna.Trial) -> dict[str, float]:
 
 
 def _stated(settings: TrainingSettings) -> dict[str, float]:
-    return {name: getattr(settings, name) for name in OutcomeTraining.model_fields}
+    return {name: getattr(settings, name) for name in TreeParameters.model_fields}
