@@ -62,6 +62,17 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+OWN_PRIORITY = os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def pytest_runtest_teardown() -> None:
+    """A nightly run of a test lowers the priority of the worker, and leaves it low where the run is refused: all later
+    tests of that worker would wait for those of the others."""
+    if os.getpriority(os.PRIO_PROCESS, 0) != OWN_PRIORITY:
+        with suppress(PermissionError):  # only root may raise it again
+            os.setpriority(os.PRIO_PROCESS, 0, OWN_PRIORITY)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     """Workers run files whole, and those that share a costly fixture together."""
