@@ -98,6 +98,7 @@ def test_every_error_class_is_a_user_error_or_listed_as_a_programming_error():
         "Unstampable",  # a kernel whose names cannot be followed
         "SpecError",  # a feature that its author wrote wrongly
         "Unreadable",  # what is wrong with the body of a request
+        "Odd",  # a table of a request that the usual steps must read
         "NamedTwice",  # the same: a name that is there twice
         "Problem",  # an answer of the service, never of the command line
         "ChangedMeanwhile",  # the same: a form of a page that somebody else has changed

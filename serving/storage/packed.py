@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import JSON, Dialect, LargeBinary, TypeDecorator
 
+from features.errors import UpstreamError
+
 WITHOUT_ZEROS, LZ4, LZ4_AND_A_BYTE = 1, 2, 3
 """The forms. A compressed value of even length is followed by a byte, so that the whole is odd."""
 HEAD = Struct("<BI")
@@ -21,7 +23,7 @@ SHORTEST = 200
 """Bytes of the shortest JSON that is compressed: less of it gains nothing."""
 
 
-class UnknownForm(ValueError):
+class UnknownForm(UpstreamError):
     """A packed value has a form that this release does not know."""
 
 
@@ -59,7 +61,7 @@ def plain(data: bytes) -> bytes:
         end = len(data) - (form == LZ4_AND_A_BYTE)
         found = _arrow().decompress(memoryview(data)[HEAD.size : end], size, codec="lz4_raw", asbytes=True)
         return bytes(found)
-    raise UnknownForm(f"a packed value has the form {form}, which this release does not know")
+    raise UnknownForm(f"a value is packed in form {form}, which this release does not know: run a later release")
 
 
 def _arrow() -> Any:
