@@ -48,8 +48,8 @@ def _where(pairs: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {name} | {pair['rows']:,} ({events:,.0f}) | {_interval(pair['oracle_auroc'])} "
             f"| {_interval(pair['ceiling_auroc'])} | {_interval(pair['model_auroc'])} | {_interval(pair['model_short'])} "
-            f"| {_percent(pair['share'])} | {_interval(pair['together_auroc']) if 'together_auroc' in pair else ''} "
-            f"| {_percent(pair['share_to_together']) if 'share_to_together' in pair else ''} "
+            f"| {_percent(pair['share'])} | {_interval(pair['together_auroc'])} "
+            f"| {_percent(pair['share_to_together'])} "
             f"| {own['slope']:.2f}; {own['mean_risk']:.4f}, {own['mean_true_risk']:.4f} |"
         )
     return lines
