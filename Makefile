@@ -118,8 +118,8 @@ clients:
 demo: setup ## A simulated trust from nothing to worklists in a browser (PATIENTS=600, HOME_DIR=folder, ARGS=--fresh).
 	@$(BIN)/upstream demo --home $(HOME_DIR) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
-test: setup ## Run the tests with three workers, who fill two cores (ARGS="tests/models -x").
-	@$(BIN)/python -m pytest -n 3 $(ARGS)
+test: setup ## Run the tests (ARGS="tests/models -x").
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 steady: setup ## The tests that start browsers and processes, TIMES=10 times in a row beside two busy processes.
 	@$(BIN)/python -m tests.steady $(or $(TIMES),10) $(ARGS)

@@ -1,4 +1,4 @@
-"""Which worker runs which test (``pytest -n 3``): a file stays whole, and so do files that share a costly fixture.
+"""Which worker runs which test (``pytest -n 2``): a file stays whole, and so do files that share a costly fixture.
 
 So one worker makes the fixture of a module, and the trust that many files look at, once. Groups that take longest start
 first, so that no worker begins one when the other has nothing left.
