@@ -8,6 +8,7 @@ a two-digit year, a spreadsheet's day number) is not a date: the reader never gu
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ def read_day(value: Any) -> ReadDay:
     if isinstance(value, bool):
         return ReadDay(None)
     if isinstance(value, (int, float)):
-        return _read_text(str(int(value))) if value == int(value) else ReadDay(None)
+        return _read_text(str(int(value))) if abs(value) < math.inf and value == int(value) else ReadDay(None)
     return _read_text(value) if isinstance(value, str) else ReadDay(None)
 
 

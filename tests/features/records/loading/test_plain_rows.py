@@ -207,6 +207,13 @@ def test_only_a_table_with_something_odd_is_left_to_the_usual_steps(table, chang
     assert said(history, plain=True) == said(history, plain=False)
 
 
+@pytest.mark.parametrize("day", [float("inf"), float("-inf"), float("nan"), 1e300, 10**400])
+def test_a_number_that_is_no_day_is_not_understood_and_ends_nothing(day):
+    """JSON holds 1e999, which is infinite."""
+    history = usual(circumstances={"from_on": day})
+    assert said(history, plain=True) == said(history, plain=False)
+
+
 def test_a_person_whose_own_row_is_odd_or_named_twice_is_left_to_the_usual_steps():
     assert not plain_among(usual(patients={"birth_date": "2026-12-01"}))
     twice = usual()
