@@ -4,6 +4,7 @@ and doses."""
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -117,11 +118,12 @@ def _ids(column: Column, cells: Sequence[Any]) -> Sequence[Any]:
     return cells
 
 
-class _Kept(dict[Any, Any]):
-    """Meanings of cells, kept for the next request. ``read`` raises ``Odd`` for a cell that is not plain."""
+class _Kept(dict[Any, Any], ABC):
+    """Meanings of cells, kept for the next request."""
 
+    @abstractmethod
     def read(self, cell: Any) -> Any:
-        raise NotImplementedError
+        """What a cell means. Raises ``Odd`` for one that is not plain."""
 
     def __missing__(self, cell: Any) -> Any:
         found = self.read(cell)
