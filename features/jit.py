@@ -5,7 +5,8 @@ constants it reads, often from other files, and numba would not notice a change 
 hash of the function and of everything it reaches.
 
 Files of different stamps lie side by side. So two processes with different constants (two versions of a schedule, say)
-neither compile again in turn nor read each other's code.
+neither compile again in turn nor read each other's code. Of processes that miss the same kernel at once, one compiles
+it and the others wait (``features/compile_lock.py``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import wraps
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 
 from features import parts
+from features.compile_lock import CompileLock
 
 LIBRARIES = ("builtins", "math", "numpy", "numba")
 """Modules that change only with their library; numba's cache knows the library's version."""
@@ -46,7 +50,8 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compile_it(function: Callable[..., Any]) -> Any:
         compiled: Any = njit(**({"nogil": True} | options))(function)
-        compiled._cache = StampedCache(function, repr(sorted(options.items())))
+        compiled._cache = cache = StampedCache(function, repr(sorted(options.items())))
+        compiled.compile = cache.releasing(compiled.compile)
         return compiled
 
     return compile_it
@@ -76,10 +81,27 @@ class StampedCache(FunctionCache):
     def __init__(self, function: Callable[..., Any], options: str) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
         self._function, self._options, self._stamped = function, options, False
+        self._lock = CompileLock(Path(self.cache_path) / f"{self._impl.filename_base}.lock")
+
+    def releasing(self, compile_it: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """``compile_it``, numba's method that loads or compiles, after which the next process may compile."""
+
+        @wraps(compile_it)
+        def compile_one(sig: Any) -> Any:
+            with global_compiler_lock:
+                try:
+                    return compile_it(sig)
+                finally:
+                    self._lock.release()
+
+        return compile_one
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         self._stamp()
-        return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        found = super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        if found is None and self._lock.take():
+            found = super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         self._stamp()
