@@ -66,12 +66,16 @@ class _PartCompiler(CompilerBase):
 def part(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: compiles a function for compiled code alone. ``options`` go to ``numba.njit``.
 
+    A part counts no references to the arrays that it is given, because its caller holds them: the code is smaller and
+    compiles faster. So a part that makes an array asks for ``_nrt=True``; numba refuses to compile it without. Only
+    such a part may return an array.
+
     A call with a constant reuses the code for any whole number: numba would compile the part once for each constant it
     is called with.
     """
 
     def compile_it(function: Callable[..., Any]) -> Any:
-        alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _PartCompiler}
+        alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": _PartCompiler, "_nrt": False}
         compiled: Any = njit(**(alone | options))(function)  # type: ignore[call-overload]
         with_constants = compiled.get_call_template
 

@@ -161,7 +161,7 @@ class _Limits:
         _put_inside(values, rows, self.low, self.high, self.zero)
 
 
-@jit()
+@jit(_nrt=False)
 def _put_inside(values, rows, low, high, zero):  # type: ignore[no-untyped-def]
     """Applies :class:`_Limits` in one pass."""
     for row in rows:

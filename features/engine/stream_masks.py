@@ -147,7 +147,7 @@ def _allows(stream: Stream, column: str, value: str | None) -> bool:
     return wanted and not any(value in values for name, values in stream.unless if name == column)
 
 
-@jit()
+@jit(_nrt=False)
 def _outside(value, limited, low, high, bits):  # type: ignore[no-untyped-def]
     """Clears the bits of streams whose limits a value lies within, or that have limits when there is no value."""
     for k in range(limited.shape[0]):

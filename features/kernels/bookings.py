@@ -16,7 +16,7 @@ LOOK_BACK = (LAST_LEAD, MEAN_LEAD, BETWEEN)
 """Operations that read the bookings for days from ``as_of`` on, and those that read the bookings before."""
 
 
-@jit()
+@jit(_nrt=False)
 def bookings_kernel(
     offsets,
     day,

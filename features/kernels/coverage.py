@@ -226,7 +226,7 @@ def _share(covered, away, newest, oldest):
     return held / days if days else np.nan
 
 
-@jit()
+@jit(_nrt=False)
 def depot_kernel(
     offsets,
     day,

@@ -76,7 +76,7 @@ def newest_rows(offsets, day, known, until, bits, as_of, places, row, on):
                     found[s] += 1
 
 
-@jit()
+@jit(_nrt=False)
 def ends(offsets, day, known, keep, as_of, first, last):
     """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible kept rows,
     NO_DAY if there are none.

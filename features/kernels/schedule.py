@@ -20,7 +20,7 @@ APPLIES, DOES_NOT, CANNOT_ASSESS = 1, 0, -1
 DAYS_PAST_DUE, TESTS_DUE, TESTS_OVERDUE, TESTS_UNSURE, COMPLETE_SHARE, BLOOD_COLOUR = range(6)
 
 
-@jit()
+@jit(_nrt=False)
 def courses_kernel(offsets, day, known, until, length, bits, gap, person, as_of, start, end):
     """Fills ``start`` and ``end`` (rows x scopes) of the latest course; NO_DAY if nothing of the scope was supplied.
 
@@ -48,7 +48,7 @@ def courses_kernel(offsets, day, known, until, length, bits, gap, person, as_of,
                 end[r, s] = carried(day[i], end[r, s], length[i])[1]
 
 
-@jit()
+@jit(_nrt=False)
 def latest_kernel(offsets, day, known, bits, person, as_of, last):
     """Fills ``last`` (rows x tests) with the day of the latest visible result, NO_DAY if there is none."""
     for r in range(person.shape[0]):
@@ -115,7 +115,7 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
     return due, fired, unsure
 
 
-@jit()
+@jit(_nrt=False)
 def due_kernel(heads, rows, places, start, end, after, last, from_start, applies, events, as_of, due, fired, unsure):
     """Fills ``due``, ``fired`` and ``unsure`` (rows x items). ``after[s]`` is how many days past ``end`` a course
     still counts; the last column of ``heads`` marks items that follow a stop."""

@@ -7,7 +7,7 @@ import numpy as np
 from features.jit import jit
 
 
-@jit()
+@jit(_nrt=False)
 def spell_kernel(offsets, start, known, end, end_known, keep, person, as_of, out_row, windows, lengths, columns, out):
     """Days inside spells (stays, referrals) that overlap each window, and the length so far of the spell that is open.
 

@@ -67,7 +67,7 @@ class Totals(NamedTuple):
     """[stream, half-life] events, each counted less the older it is; no rows where no feature needs them."""
 
 
-@part()
+@part(_nrt=True)
 def empty_totals(needs, n_windows, n_half_lives):
     """Totals before the first event. ``needs`` has one entry a stream."""
     streams = needs.shape[0]
@@ -90,7 +90,7 @@ def empty_totals(needs, n_windows, n_half_lives):
     return totals
 
 
-@part()
+@part(_nrt=True)
 def wanted_in(depth, n_windows):
     """[window] the streams (bits) of which every event in that window is read."""
     wanted = np.zeros(n_windows, np.uint64)

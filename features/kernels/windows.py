@@ -24,7 +24,7 @@ from features.kernels.window_totals import (
 )
 
 
-@jit()
+@jit(_nrt=False)
 def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:
     """First position in days[first:last] (ascending) that is not before ``as_of``."""
     while first < last:

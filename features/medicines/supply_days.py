@@ -39,7 +39,7 @@ def lengths(columns: Mapping[str, Any], injection: npt.NDArray[np.bool_]) -> npt
     return days
 
 
-@jit()
+@jit(_nrt=False)
 def _last(injection, interval, supplied, medicine, kind, usual, days):  # type: ignore[no-untyped-def]
     """Fills in ``days`` how long each supply lasts."""
     for i in range(days.shape[0]):

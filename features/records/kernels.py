@@ -13,7 +13,7 @@ OUT_OF_RANGE = 3
 """Returned by :func:`convert` for a value outside the limits of its test."""
 
 
-@jit()
+@jit(_nrt=False)
 def any_outside(days, first, last):
     """True if any given day is before the first or after the last."""
     found = False
@@ -22,7 +22,7 @@ def any_outside(days, first, last):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def any_before(days, others):
     """Whether a day lies before the corresponding day of the other column."""
     found = False
@@ -31,7 +31,7 @@ def any_before(days, others):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def days_in_range(days, first, last, given, order):
     """Whether the days of a table (columns x rows) that are not missing lie from ``first`` to the ``last`` of their
     column, none is missing in the columns ``given``, and none lies before the day of the other column in the pairs
@@ -49,7 +49,7 @@ def days_in_range(days, first, last, given, order):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def numbers_in_range(numbers, low, high):
     """Whether all numbers of a table (columns x rows) that are given lie from the ``low`` to the ``high`` of their
     column."""
@@ -60,7 +60,7 @@ def numbers_in_range(numbers, low, high):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def holds(values, wanted):
     """Whether a value is anywhere in a column."""
     found = False
@@ -69,7 +69,7 @@ def holds(values, wanted):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def in_order(patient, day, known):
     """Whether rows ascend by patient, then day, then known day. A stored snapshot does and needs no sorting."""
     found = True
@@ -83,7 +83,7 @@ def in_order(patient, day, known):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def any_alike(patient, day, known):
     """Whether a row has the patient and days of the row before it."""
     found = False
@@ -92,7 +92,7 @@ def any_alike(patient, day, known):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def mark_groups(order, patient, day, known, begins):
     """Clears ``begins`` of each row in ``order`` that has the patient and days of the row before it; returns whether
     there is any."""
@@ -104,7 +104,7 @@ def mark_groups(order, patient, day, known, begins):
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def order_groups(rows, ranks, begins):
     """Sorts the rows of each small group by their ranks, in place; equal ranks keep their order. ``begins`` marks the
     first row of each group, and afterwards the first of each group of equal ranks."""
@@ -122,7 +122,7 @@ def order_groups(rows, ranks, begins):
         begins[i] |= ranks[i] != ranks[i - 1]
 
 
-@jit()
+@jit(_nrt=False)
 def order_few(order, begins, keys):
     """Sorts the rows of each group within ``order`` by their ``keys`` (columns x rows of the table) in turn, NaN last,
     in place; equal rows keep their order. ``begins`` marks the first row of each group. Returns whether any two rows of
@@ -170,7 +170,7 @@ def convert(values, rows, kind, factor, offset, low, high, wrong):
     return problem
 
 
-@jit()
+@jit(_nrt=False)
 def mix(key, values):
     """Adds one more column (uint64) to the hash of each row, in place."""
     for i in range(key.shape[0]):

@@ -2,8 +2,7 @@
 
 Each loop is compiled once and cached (``cache``), runs without the interpreter's lock (``nogil``), and adds in a
 fixed order without re-association, so results do not depend on the machine's vector width, the size of the batch or
-the
-number of threads.
+the number of threads. Parts count references (``_nrt``): without, a batch took a twentieth longer.
 """
 
 from __future__ import annotations
@@ -149,7 +148,7 @@ _BYTE = np.uint64(0xFF)
 _ONES = np.uint64(0x0001000100010001)
 
 
-@part(error_model="numpy")
+@part(error_model="numpy", _nrt=True)
 def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start, cuts):  # type: ignore[no-untyped-def]
     """One byte per value: the number of cuts below it, so that ``value <= cuts[k]`` is ``byte <= k``. For missing
     values see ``Tables``.
@@ -178,7 +177,7 @@ def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start,
             left[r] = np.uint8(0) if missing else found
 
 
-@part(error_model="numpy")
+@part(error_model="numpy", _nrt=True)
 def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut, step_bit):  # type: ignore[no-untyped-def]
     """Takes the steps of one group for ``n`` rows."""
     for i in range(first, last):
@@ -194,7 +193,7 @@ def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut,
                 to[r] = source[r] | (bit if column[r] <= cut else np.uint8(0))
 
 
-@part(error_model="numpy")
+@part(error_model="numpy", _nrt=True)
 def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
     """Adds one group's table rows to the sums of its features: four features at a time, then two, then one."""
     k = len(features)
@@ -222,7 +221,7 @@ def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
         j += 1
 
 
-@part(error_model="numpy")
+@part(error_model="numpy", _nrt=True)
 def _add_leaf(n, leaf, pattern, width, table):  # type: ignore[no-untyped-def]
     """Adds the value of the leaf that each row reaches. At most one group of a tree gives a value other than 0, so
     the sum over groups is exact.

@@ -346,7 +346,7 @@ def _fill(values, table_start, feature_start, bits, group_leaf, leaf_condition, 
                     values[row + width - 1] = value[leaf]
 
 
-@part(error_model="numpy")
+@part(error_model="numpy", _nrt=True)
 def _shapley(hold, u, n, share, held, weights):  # type: ignore[no-untyped-def]
     """Shapley value of player ``u`` in the game whose worth is the product over players of (holds if in the coalition,
     else its share of cover).

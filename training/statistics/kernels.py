@@ -176,7 +176,7 @@ def calibration_errors(people, label, risk, each, weights, bins):
     return out
 
 
-@part()
+@part(_nrt=True)
 def _quantile(value, weight, wanted, largest):
     """The smallest ``value`` (0 to ``largest``) with at least ``wanted`` of the weight at or below it. Exact, without
     sorting all."""

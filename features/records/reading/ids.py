@@ -88,7 +88,7 @@ def _plain_throughout(ids: pa.Array) -> bool:
     )
 
 
-@jit()
+@jit(_nrt=False)
 def _visible(signs):  # type: ignore[no-untyped-def]
     """Whether every byte is a visible ASCII sign."""
     found = True
@@ -97,7 +97,7 @@ def _visible(signs):  # type: ignore[no-untyped-def]
     return found
 
 
-@jit()
+@jit(_nrt=False)
 def _holds(signs, wanted):  # type: ignore[no-untyped-def]
     found = False
     for i in range(signs.shape[0]):

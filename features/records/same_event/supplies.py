@@ -89,7 +89,7 @@ def one_supply(
     return OneSupply(until, longest, total, undone)
 
 
-@jit()
+@jit(_nrt=False)
 def _describe(kind, injection, medicine, as_required, status, rank, same, undoes, until, undone):  # type: ignore[no-untyped-def]
     """Fills in what each row is by itself: its ``rank`` (prescribed 1, dispensed 2, administered 3; what does not say
     is as strong as the usual row of its route), which rows are of the ``same`` medicine, which one ``undoes`` another,
@@ -102,7 +102,7 @@ def _describe(kind, injection, medicine, as_required, status, rank, same, undoes
         undone[i] = FOREVER if status[i] < 1 else NEVER  # 0 is supplied, -1 is not recorded
 
 
-@jit()
+@jit(_nrt=False)
 def _stand(offsets, day, known, same, rank, side, undoes, length, dose, until, longest, total, undone):  # type: ignore[no-untyped-def]
     for p in range(offsets.shape[0] - 1):
         first, last = offsets[p], offsets[p + 1]
