@@ -425,16 +425,19 @@ class Settings(FileSettings):
                 )
         return self
 
-    def with_options(self, split: str | None = None, trials: int | None = None) -> Settings:
+    def with_options(self, split: str | None = None, trials: int | None = None, refits: int | None = None) -> Settings:
         """The same settings with the options of a command line. Raises SettingsError for an unknown split."""
-        kinds = ("temporal", "patients")
-        if split is not None and split not in kinds:
+        if split not in (None, "temporal", "patients"):
             raise SettingsError(
-                f"there is no split {split!r}: choose {', '.join(kinds)}, leave-one-team-out or rolling"
+                f"there is no split {split!r}: choose temporal, patients, leave-one-team-out or rolling"
             )
-        slices = self.splits if split is None else self.splits.model_copy(update={"kind": split})
-        search = self.tuning if trials is None else self.tuning.model_copy(update={"trials": trials})
-        return self.model_copy(update={"splits": slices, "tuning": search})
+        asked = {"splits": ("kind", split), "tuning": ("trials", trials), "evaluation": ("stability_refits", refits)}
+        changed = {
+            section: getattr(self, section).model_copy(update={field: value})
+            for section, (field, value) in asked.items()
+            if value is not None
+        }
+        return self.model_copy(update=changed)
 
     @staticmethod
     def _refuse_gates_from_outside() -> None:

@@ -12,7 +12,7 @@ from features import Records
 from models.ranges import FittedRanges
 from training.dataset.prepare import Clock, Prepared, Progress, prepare
 from training.errors import NoChampion, StoreAbsent
-from training.evaluation import lead_over_rule, report
+from training.evaluation import competing_risks, lead_over_rule, report
 from training.evaluation.robustness import examine
 from training.fitting.boosters import Fitted, fit
 from training.fitting.contenders import score_rows, score_test_rows, scorer
@@ -133,6 +133,9 @@ def train(
         settings,
         truth,
         lambda followed: until_reviewed(followed, settings.outcomes.horizons, exposure),
+    )
+    evaluation = competing_risks.with_incidence(
+        evaluation, ready.follow_up, ready.split.test, contenders.model, settings, ready.weights
     )
     evaluation = report.with_run(evaluation, ready.attrition, settings.splits.kind, leads, possible.left_out)
     clock.stage(

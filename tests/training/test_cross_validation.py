@@ -159,7 +159,7 @@ def test_a_team_without_which_nothing_can_be_learned_is_not_judged_and_the_other
 
 
 def test_a_study_with_a_search_or_a_comparison_is_refused(command):
-    for more in (("--tune", "2"), ("--compare", "champion")):
+    for more in (("--tune", "2"), ("--compare", "champion"), ("--refits", "200")):
         done = command("--split", "rolling", *more)
         assert done.exit_code == 1
         assert "is a study and registers no model" in done.output

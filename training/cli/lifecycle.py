@@ -103,6 +103,13 @@ def train(
             help="A bundle, or a folder of bundles, of other records: keep its trees, fit only its calibration."
         ),
     ] = None,
+    refits: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Models trained again on other draws of people, to see how stable this one is; 200 for a release.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train both outcomes on the home's store, evaluate on later time, and register the result as challenger.
@@ -112,6 +119,7 @@ def train(
     fitted to the home's records; the result is a challenger of its own, with its own gates and record.
 
     Example: upstream train --home .upstream --tune 20 --compare champion
+    Example: upstream train --home .upstream --refits 200
     Example: upstream train --home here --recalibrate .upstream/bundles
     """
     from features import Records
@@ -122,13 +130,14 @@ def train(
     from training.registry import comparison
     from training.train import train as run
 
-    settings = _settings().with_options(split=None if split in STUDIES else split, trials=tune)
+    settings = _settings().with_options(split=None if split in STUDIES else split, trials=tune, refits=refits)
     records = Records.load(home / "store")
     steps = Steps(1)
     if split is not None and split in STUDIES:
-        if compare is not None or tune is not None or recalibrate is not None:
+        if any(asked is not None for asked in (compare, tune, recalibrate, refits)):
             raise CommandError(
-                f"--split {split} is a study and registers no model: leave --compare, --tune and --recalibrate out"
+                f"--split {split} is a study and registers no model: leave --compare, --tune, --recalibrate and "
+                f"--refits out"
             )
         with steps.step(f"study: {split}"):
             found = study(records, settings, home, split, progress=steps.note)

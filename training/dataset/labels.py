@@ -48,7 +48,11 @@ from training.settings import OutcomeSettings, OwnOutcome
 Horizons = Mapping[str, Sequence[int]]
 AT_RISK = ""
 PAST_THE_END = "window passes the end of the extract"
+DIED = "exit: died"
 UNDER_WAY = "exit: already under way"
+NOT_SUBMITTED = "exit: contacts not submitted in the silence"
+REVIEWED = "exit: reviewed from the list"
+"""Of days after go-live: the follow-up ends at a person's first review (training/impact/exposure.py)."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,7 @@ def _leaving(
         ],
         len(day),
     )
-    exit_reason = np.where(died <= closed, "exit: died", "exit: " + reason)
+    exit_reason = np.where(died <= closed, DIED, "exit: " + reason)
     return _Leaving(exit_day, np.where(exit_day < FOREVER, exit_reason, ""), at_risk)
 
 
@@ -309,8 +313,8 @@ def _disengagement(
     exit_day = np.minimum(np.minimum(died, closed_exit), doubted)
     exit_reason = np.where(
         exit_day == died,
-        "exit: died",
-        np.where(exit_day == closed_exit, "exit: " + reason, "exit: contacts not submitted in the silence"),
+        DIED,
+        np.where(exit_day == closed_exit, "exit: " + reason, NOT_SUBMITTED),
     )
     # The cause of a closure starts on the day the person was last seen; the cause of a silence starts at its anchor.
     seen_last = disengagement.last_seen(records, hospital, patient, np.minimum(event, closed))

@@ -149,7 +149,17 @@ def _stability(
     concepts = [known.get(name, name) for name in fitted.names]
     team = codes(ready.spine["team_id"]) if "team_id" in ready.spine else np.zeros(len(people), dtype=np.int64)
     own = {name: risk[tested] for name, risk in contenders.model.items()}
-    found = stability.figures(fitted, again, own, values[tested], concepts, team[tested], ready.follow_up.day[tested])
+    found = stability.figures(
+        fitted,
+        again,
+        own,
+        values[tested],
+        concepts,
+        team[tested],
+        ready.follow_up.day[tested],
+        labels={name: ready.labels[name].to_numpy(dtype=np.float64)[tested] for name in own},
+        weights=None if ready.weights is None else {name: each[tested] for name, each in ready.weights.items()},
+    )
     return {name: {"stability": Stability.model_validate(one)} for name, one in found.items()}
 
 

@@ -188,6 +188,34 @@ def stability(it: Evaluation) -> str:
     return table(heads, rows) if rows else "No refits were made in this run."
 
 
+def competing_events(it: Evaluation) -> str:
+    rows = [
+        (
+            _pair(p),
+            *(percent(share, 2) for share in (c.event, c.died, c.left, c.under_way, c.if_nobody_left)),
+            percent(c.of_those_who_stayed, 2),
+            percent(c.mean_risk, 2),
+            figure(c.observed_to_expected, 2),
+            figure(c.observed_to_expected_of_those_who_stayed, 2),
+        )
+        for p in it.pairs.values()
+        if (c := p.cumulative_incidence)
+    ]
+    heads = (
+        "Outcome",
+        "Event first",
+        "Died first",
+        "Left first",
+        "Already under way",
+        "Event, if nobody left",
+        "Event, of those who stayed",
+        "Model's mean risk",
+        "Event first / mean risk",
+        "Of those who stayed / mean risk",
+    )
+    return table(heads, rows) if rows else "Cumulative incidence was not evaluated in this run."
+
+
 def sample_size(it: Evaluation) -> str:
     rows = []
     for pair in it.pairs.values():
@@ -243,6 +271,7 @@ TABLES: dict[str, Callable[[Evaluation], str]] = {
         gaps,
         heterogeneity,
         stability,
+        competing_events,
         sample_size,
         slices,
         attrition,

@@ -20,13 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from training.dataset.labels import FollowUp
+from training.dataset.labels import REVIEWED, FollowUp
 from training.dataset.prepare import Prepared
 from training.dataset.spells import FOREVER
 from training.errors import ExposureUnknown
 
 Floats = npt.NDArray[np.float64]
-EXIT = "exit: reviewed from the list"
 BANDS = 5
 """Number of risk bands, used to estimate the chance of a review among people of one day with the same kind of
 place."""
@@ -124,7 +123,7 @@ def ended_at(followed: FollowUp, first: npt.NDArray[np.int64]) -> FollowUp:
         outcomes[name] = replace(
             one,
             exit_day=np.where(sooner, first, one.exit_day),
-            exit_reason=np.where(sooner, EXIT, one.exit_reason).astype(object),
+            exit_reason=np.where(sooner, REVIEWED, one.exit_reason).astype(object),
         )
     return replace(followed, outcomes=outcomes)
 

@@ -332,7 +332,7 @@ def card(records: Records, settings: Settings, made: Made) -> dict[str, Any]:
         "horizons_days": {name: list(days) for name, days in settings.outcomes.horizons.items()},
         "exits": (
             "a person who dies, transfers, moves away or is discharged as planned before an event is followed up to "
-            "that day, and is never counted as a good result"
+            "that day, and is never counted as a good result: a risk is the share of those who stay"
         ),
         "method": (
             "one LightGBM booster per outcome over stacked horizons, monotone in the horizon, calibrated "

@@ -16,6 +16,7 @@ import pytest
 from training.dataset.labels import Followed, FollowUp
 from training.dataset.prepare import Prepared
 from training.dataset.spells import FOREVER
+from training.evaluation import competing_risks
 from training.evaluation.capacity import Weekly, figures
 from training.evaluation.figures import figures_of, numbered
 from training.evaluation.lead_over_rule import Place, over_best_rule
@@ -93,6 +94,11 @@ class World:
         )  # fmt: skip
         return figures(rows, {"model": self.risk, "rule": self.rule}, ["rule"], [], [str(n) for n in range(TEAMS)], 20)
 
+    def incidence(self, followed: FollowUp, weight):
+        at, first = competing_risks.watched(followed, "admission", np.ones(PEOPLE, dtype=bool), 90)
+        draws = Draws.of(at, 20, 0).standing_for(None if weight is None else weight[at])
+        return competing_risks.figures(first, self.risk[at], draws, 90, True)
+
 
 @pytest.fixture(scope="module")
 def world() -> World:
@@ -125,6 +131,19 @@ def test_calibration_ranking_and_capture_are_those_of_a_world_without_reviews(wo
     assert weighted["prevalence"] == pytest.approx(truth["prevalence"], abs=0.006)
     listed, free = weighted["listed"]["observed_to_expected"]["value"], truth["listed"]["observed_to_expected"]["value"]
     assert listed == pytest.approx(free, abs=0.05) and as_they_are["listed"]["observed_to_expected"]["value"] < 0.75
+
+
+def test_what_came_first_is_that_of_a_world_without_reviews(world, aware):
+    """Rows that were reviewed are left out, and others stand for them: leaving them out alone is not enough."""
+    truth, as_they_are = world.incidence(world.free, None), world.incidence(world.real, None)
+    cut_off, weighted = world.incidence(aware.follow_up, None), world.incidence(aware.follow_up, aware.weights[NAME])
+    for figure, apart in (("event", 0.006), ("mean_risk", 0.006), ("observed_to_expected", 0.03)):
+        true = getattr(truth, figure).value
+        assert getattr(weighted, figure).value == pytest.approx(true, abs=apart), figure
+    assert as_they_are.event.value < truth.event.value - 0.012
+    assert cut_off.event.value < truth.event.value - 0.02
+    assert weighted.left.value == 0, "a review is no leaving"
+    assert weighted.curve.event[28] == pytest.approx(truth.curve.event[28], abs=0.008)
 
 
 def test_the_lead_over_the_best_rule_is_that_of_a_world_without_reviews(world, aware):

@@ -8,7 +8,9 @@ import pytest
 
 from training.errors import ArtefactAbsent, NoRun
 from training.evaluation import page, report
+from training.evaluation.plots import draw
 from training.evaluation.schema.evaluation import Evaluation
+from training.evidence import tables
 from training.fitting.contenders import TOO_FEW, Contenders
 from training.registry import tracking
 from training.registry.find_report import find
@@ -44,6 +46,7 @@ def test_every_question_has_its_picture(written):
     for says in (
         "Smooth calibration",
         "Decision curves",
+        "What came first by day",
         "Share of events reached",
         "listed at least so many days",
         "Risks by refits",
@@ -96,6 +99,21 @@ def test_a_report_is_found_by_run_by_version_and_by_alias(trained, small_setting
         find(store, tmp_path / "e", version="99")
     with pytest.raises(ArtefactAbsent, match="has no evaluation"):
         find(store, tmp_path / "f", run="0" * 32)
+
+
+def test_the_page_of_an_older_run_has_the_new_parts_left_out(trained, written):
+    """Its evaluation.json has none of their fields."""
+    plain = trained[1].evaluation.as_json()
+    for pair in plain["pairs"].values():
+        del pair["cumulative_incidence"], pair["stability"]["net_benefit"]
+    older = Evaluation.model_validate_json(json.dumps(plain))
+    pictures = draw.as_html(draw.draw(older))
+    assert not [name for name in pictures if name.startswith("incidence")]
+    assert "refit" not in pictures["decision_curves"]
+    shown = page.render(older, pictures)
+    assert "What if somebody leaves first?" not in shown and "that beat both" not in shown
+    assert "What if somebody leaves first?" in written[0] and "that beat both" in written[0]
+    assert "not evaluated in this run" in tables.competing_events(older)
 
 
 def test_a_control_that_could_not_be_fitted_is_reported_as_not_judged(trained):

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.dataset.labels import Followed, FollowUp
+from training.dataset.labels import REVIEWED, Followed, FollowUp
 from training.dataset.prepare import Prepared
 from training.dataset.spells import FOREVER
 from training.errors import ExposureUnknown
-from training.impact.exposure import EXIT, Exposure, chances, exposure_aware
+from training.impact.exposure import Exposure, chances, exposure_aware
 
 DAY = int(np.datetime64("2024-01-01", "D").astype(np.int64))
 HORIZONS = {"admission": (90,)}
@@ -50,7 +50,7 @@ def test_a_label_ends_at_the_review_and_an_event_before_it_counts():
     aware, note = exposure_aware(rows, HORIZONS, Exposure(dt.date(2024, 1, 29), log, 0.0), None)
     assert aware.labels["admission_90"].tolist()[::2] == [1.0, 0.0]
     assert aware.labels["admission_90"].isna().tolist() == [False, True, False, True]
-    assert aware.follow_up.status("admission", 90)[1] == EXIT
+    assert aware.follow_up.status("admission", 90)[1] == REVIEWED
     assert note.problem == "" and note.exposed_rows == 3 and note.rows_after == 4
 
 

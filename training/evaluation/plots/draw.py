@@ -20,7 +20,7 @@ import matplotlib.ticker
 import numpy as np
 
 from training.evaluation.plots import explained as explained_plots
-from training.evaluation.plots import groups
+from training.evaluation.plots import groups, incidence
 from training.evaluation.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, tidy, title
 from training.evaluation.schema.evaluation import Evaluation
 from training.evaluation.schema.pair import Pair
@@ -42,6 +42,7 @@ def draw(evaluation: Evaluation, explained: Mapping[str, Any] | None = None) -> 
             figures["stability"] = _panels(pairs, _stability, 2.7)
         if all(one.calibration_over_time is not None for one in pairs.values()):
             figures["calibration_over_time"] = _panels(pairs, _over_time, 2.4)
+        figures |= incidence.stacked(pairs)
         figures |= groups.forests(pairs)
         if explained:
             figures |= explained_plots.figures(explained)
@@ -179,6 +180,10 @@ def _decision(axes: Any, pair: Pair) -> None:
             linestyle=":" if who == "treat_all" else "-",
         )
     _band(axes, x, found.net_benefit["model"], BLUE, "model, 95%")
+    again = pair.stability.net_benefit if pair.stability else None
+    if again is not None:
+        label = "nine in ten refits" if again.percentiles else "lowest to highest refit"
+        axes.fill_between(again.thresholds, again.low, again.high, color=GREY, alpha=0.3, linewidth=0, label=label)
     axes.axhline(0, color="black", linewidth=0.8, label="review nobody")
     top = max([p.high or 0 for p in found.net_benefit["model"]] + [1e-4])
     axes.set(xscale="log", ylim=(-0.2 * top, top * 1.05), xlabel="Risk at which one would review", ylabel="Net benefit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from training.evaluation.schema.competing import CumulativeIncidence
 from training.evaluation.schema.scores import (
     AcrossTeams,
     EqualShare,
@@ -131,8 +132,26 @@ class RefitPoint(FrozenModel):
     high: float
 
 
+class NetBenefitOfRefits(FrozenModel):
+    """Net benefit at the thresholds of the decision curve: the model's, the refits' (``low`` and ``high`` are the
+    lowest and highest, from 40 refits on the 5th and 95th percentile), and the share of refits that beat both reviewing
+    everybody and reviewing nobody."""
+
+    percentiles: bool
+    thresholds: list[float]
+    model: list[float]
+    low: list[float]
+    middle: list[float]
+    high: list[float]
+    share_useful: list[float]
+
+    def share_at(self, threshold: float) -> float | None:
+        """The share of refits that beat both at ``threshold``; None if it is no threshold of the curve."""
+        return dict(zip(self.thresholds, self.share_useful, strict=True)).get(threshold)
+
+
 class Stability(FrozenModel):
-    """How much refits on other draws of people change the list and the risks."""
+    """How much refits on other draws of people change the list, the risks, and the benefit of acting on them."""
 
     refits: int
     median_jaccard_top25: Figure
@@ -141,6 +160,7 @@ class Stability(FrozenModel):
     listing_flips: Figure
     top_three_concepts_agree: Figure
     curve: list[RefitPoint]
+    net_benefit: NetBenefitOfRefits | None = None
 
 
 class ListFigures(FrozenModel):
@@ -286,6 +306,7 @@ class Pair(FrozenModel):
     validation_widths: dict[str, Width] | None = None
     calibration_over_time: list[AtLandmark] | None = None
     lead: LeadAtSlots | None = None
+    cumulative_incidence: CumulativeIncidence | None = None
 
     @property
     def name(self) -> str:

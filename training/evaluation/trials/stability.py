@@ -4,8 +4,9 @@
 Each refit draws people with replacement, trains and calibrates with the same settings on all their rows, and scores
 the same test rows. Compared with the model itself: who is in the top 25 of each team (Jaccard), how far each risk
 moved, whether a person's listing flips, and whether the three concepts that contribute most to a listed person's risk
-are the same. The settings limit the number of refits, which is stated beside the figures; the literature asks for
-200.
+are the same. On the rows with a label, the net benefit of every refit at each threshold of the decision curve says
+whether acting on the risk would have been worth it whatever the draw. The settings limit the number of refits, which
+is stated beside the figures; the literature asks for 200.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pandas as pd
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
 from models.shapley.explainer import TreeShapley
+from training.evaluation.decision_curves import thresholds
 from training.fitting.boosters import Fitted, raw_margins, row_weights
 from training.fitting.stacked import StackedRows, Weights
 from training.settings import TrainingSettings
@@ -31,6 +33,8 @@ from training.statistics.resampling import Floats, Mask, codes
 
 TOP = 25
 TOP_CONCEPTS = 3
+ENOUGH_FOR_PERCENTILES = 40
+"""With fewer refits the 5th and the 95th percentile rest on the one or two refits at the end."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +102,20 @@ def figures(
     team: npt.NDArray[np.int64],
     day: npt.NDArray[np.int64],
     explained: int = 200,
+    labels: Mapping[str, Floats] | None = None,
+    weights: Weights | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Per outcome and horizon, over the refits. ``model`` are the model's own probabilities of the same rows;
-    ``concepts`` the concept of each feature."""
+    ``concepts`` the concept of each feature. With ``labels`` (NaN where a row has none) also the net benefit of each
+    refit, rows counted by ``weights``."""
     found = {}
     for outcome, horizons in fitted.horizons.items():
         agree = _concept_agreement(
             fitted, again[outcome], model[f"{outcome}_{horizons[0]}"], values, concepts, outcome, explained
         )
         for column, horizon in enumerate(horizons):
-            own = model[f"{outcome}_{horizon}"]
+            name = f"{outcome}_{horizon}"
+            own = model[name]
             listed = _top(own, team, day)
             overlaps, moved, flips = [], [], []
             others = np.array([refit.probability[:, column] for refit in again[outcome]]).reshape(-1, len(own))
@@ -117,7 +125,7 @@ def figures(
                 overlaps.append(_jaccards(listed, theirs, team, day))
                 moved.append(float(np.abs(other - own).mean()))
                 flips.append(float((listed != theirs).mean()))
-            found[f"{outcome}_{horizon}"] = {
+            found[name] = {
                 "refits": len(overlaps),
                 "median_jaccard_top25": _spread([float(np.median(one)) for one in overlaps]),
                 "mean_absolute_prediction_error": _spread(moved),
@@ -125,8 +133,42 @@ def figures(
                 "listing_flips": _spread(flips),
                 "top_three_concepts_agree": agree,
                 "curve": _curve(own, others),
+                "net_benefit": net_benefits(labels[name], own, others, (weights or {}).get(name)) if labels else None,
             }
     return found
+
+
+def net_benefits(label: Floats, own: Floats, others: Floats, each: Floats | None = None) -> dict[str, Any] | None:
+    """Net benefit of the model and of its refits (refits, rows), at the thresholds of the decision curve of these
+    rows; None without a refit or a label. ``each`` says how many rows each row stands for."""
+    known = ~np.isnan(label)
+    if not len(others) or not known.any():
+        return None
+    label, each = label[known], np.ones(int(known.sum())) if each is None else each[known]
+    at = thresholds(float((label * each).sum() / each.sum()))
+    model = _net_benefit(label, own[known], each, at)
+    again = np.array([_net_benefit(label, other[known], each, at) for other in others])
+    alternative = np.maximum(0.0, _net_benefit(label, np.ones(len(label)), each, at))
+    percentiles = len(again) >= ENOUGH_FOR_PERCENTILES
+    low, middle, high = np.percentile(again, [5, 50, 95] if percentiles else [0, 50, 100], axis=0)
+    curves = {"model": model, "low": low, "middle": middle, "high": high}
+    share = (again > alternative).mean(axis=0)
+    return {
+        "percentiles": percentiles,
+        "thresholds": [round(float(t), 6) for t in at],
+        **{name: [round(float(value), 6) for value in curve] for name, curve in curves.items()},
+        "share_useful": [round(float(one), 4) for one in share],
+    }
+
+
+def _net_benefit(label: Floats, risk: Floats, each: Floats, at: Floats) -> Floats:
+    """Net benefit at every threshold, as :meth:`training.statistics.metrics.Scored.net_benefit`, in one pass."""
+    reached = np.searchsorted(at, risk, side="right")
+    events, others = (
+        np.bincount(reached, each * counted, minlength=len(at) + 1)[::-1].cumsum()[::-1][1:]
+        for counted in (label, 1 - label)
+    )
+    return (events - at / (1 - at) * others) / each.sum()
 
 
 def _curve(own: Floats, others: Floats) -> list[dict[str, float]]:

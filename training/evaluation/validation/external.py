@@ -18,7 +18,7 @@ from training.dataset.labels import FollowUp, follow_up, last_settled_day
 from training.dataset.prepare import Clock
 from training.dataset.splits import Split
 from training.errors import NotEnoughData, SeenBefore
-from training.evaluation import report
+from training.evaluation import competing_risks, report
 from training.evaluation.schema.evaluation import Evaluation, External
 from training.fitting import simple_rules
 from training.fitting.contenders import Contenders
@@ -56,6 +56,8 @@ def validate(model: RiskModel, records: Records, settings: Settings, clock: Cloc
     split = Split(train=nobody, calibration=nobody, test=judged, unseen=~nobody, embargo_days=0)
     clock.stage("evaluate", f"judging {int(judged.sum()):,} rows")
     found = report.evaluate(records, spine, followed, split, contenders, settings)
+    # Rows without any label count here: who leaves within the shortest window has none.
+    found = competing_risks.with_incidence(found, followed, ~nobody, contenders.model, settings)
     found = report.with_run(found, attrition, "external", dict.fromkeys(found.pairs), {})
     clock.stage("", "")
     pairs = {
