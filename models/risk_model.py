@@ -111,7 +111,7 @@ class RiskModel:
             concepts = {
                 slug: ConceptText(slug=slug, **text) for slug, text in documents["features.json"]["concepts"].items()
             }
-            self._reasoner = Reasoner(self.features, concepts)
+            self.reasoner = Reasoner(self.features, concepts)
             calibrations = {name: Calibration.from_json(data) for name, data in documents["calibration.json"].items()}
             boosters = {name: contents[entry.booster].decode() for name, entry in manifest.outcomes.items()}
             card = checked_card(documents["card.json"])
@@ -197,25 +197,23 @@ class RiskModel:
         found = scores[outcome]
         if found.contributions is None:
             raise ValueError("these scores carry no contributions: score with contributions=True")
-        return self._reasoner.find(found.contributions[row, found.column(horizon)], scores.inputs[row], top)
+        return self.reasoner.find(found.contributions[row, found.column(horizon)], scores.inputs[row], top)
 
-    def all_reasons(
-        self, scores: Scores, row: int, top: int = 5, features: bool = True
-    ) -> dict[tuple[str, int], list[Reason]]:
-        """The same for every outcome and horizon of one row, in order. Without ``features``, reasons do not list
-        features.
-        """
+    def ranked_concepts(
+        self, scores: Scores, row: int, top: int = 5
+    ) -> dict[tuple[str, int], list[tuple[int, float, bool, bool]]]:
+        """The same for every outcome and horizon of one row, in order, and before it is worded: the arguments of
+        ``reasoner.reason``."""
         parts = [found.contributions[row] for found in scores.values() if found.contributions is not None]
         keys = [(name, horizon) for name, found in scores.items() for horizon in found.horizons]
         if sum(map(len, parts)) < len(keys):
             raise ValueError("these scores carry no contributions: score with contributions=True")
-        found = self._reasoner.find_all(np.concatenate(parts), scores.inputs[row], top, features)
-        return dict(zip(keys, found, strict=True))
+        return dict(zip(keys, self.reasoner.rank(np.concatenate(parts), scores.inputs[row], top), strict=True))
 
-    def largest_parts(self, concepts: Sequence[str], contributions: Floats) -> list[list[int]]:
-        """For each concept the positions of its features that have a part in a score, largest first: what a reason
-        lists. ``contributions`` has shape (features,)."""
-        return self._reasoner.largest(concepts, contributions)
+    def largest_parts(self, concepts: Sequence[int], contributions: Floats) -> list[list[int]]:
+        """For each of ``ranked_concepts`` the positions of its features that have a part in a score, largest first:
+        what a reason lists. ``contributions`` has shape (features,)."""
+        return self.reasoner.largest(concepts, contributions)
 
     def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
         """Inputs of one row that lie outside the middle 99% of the training rows and have a part in a score: {name,

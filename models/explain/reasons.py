@@ -106,7 +106,6 @@ class Reasoner:
         self._order = np.array([i for inside in members for i in inside], dtype=np.intp)
         self._starts = np.cumsum([0, *(len(inside) for inside in members)][:-1])
         self._members = [sorted(inside, key=lambda i: features[i].name) for inside in members]
-        self._place = {slug: c for c, slug in enumerate(slugs)}
         yes_no = (False, True)
         self._sentences = [
             {(a, b, c): concept.sentence(a, b, c) for a in yes_no for b in yes_no for c in yes_no}
@@ -124,33 +123,26 @@ class Reasoner:
         """At most ``top`` reasons for one score. ``contributions`` and ``values`` have shape (features,), in feature
         order.
         """
-        return self.find_all(contributions[None], values, top)[0]
+        (ranked,) = self.rank(contributions[None], values, top)
+        told, parts, sizes = values.tolist(), contributions.tolist(), (-np.abs(contributions)).tolist()
+        return [self.reason(*one, self._parts(one[0], parts, sizes, told)) for one in ranked]
 
-    def find_all(
-        self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int, features: bool = True
-    ) -> list[list[Reason]]:
-        """The same for several scores of one row: ``contributions`` has shape (scores, features). Without
-        ``features``, reasons do not list features.
-        """
+    def rank(
+        self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int
+    ) -> list[list[tuple[int, float, bool, bool]]]:
+        """What :meth:`reason` words, for several scores of one row: of at most ``top`` concepts of each score the place
+        of the concept, its part of the score, whether anything is recorded for it, and whether all of that is in order.
+        ``contributions`` has shape (scores, features)."""
         if not self._features:
             return [[] for _ in contributions]
         totals = np.add.reduceat(contributions[:, self._order], self._starts, axis=1)
         sizes = np.where(self._no_comfort & (totals < 0), 0.0, np.abs(totals))
         # The slugs are sorted and the sort is stable, so equal sizes are ordered by name.
         ranked = np.argsort(-sizes, axis=1, kind="stable")[:, :top]
-        large = sizes[np.arange(len(sizes))[:, None], ranked] >= _SMALLEST
         recorded, wrong = self._standing(values)
-        told, parts_of = values.tolist(), contributions.tolist()
-        sizes_of = (-np.abs(contributions)).tolist() if features else parts_of
         return [
-            [
-                self._reason(c, total[c], self._parts(c, parts, size, told) if features else [], recorded[c], wrong[c])
-                for c, enough in zip(*chosen, strict=True)
-                if enough
-            ]
-            for total, parts, size, *chosen in zip(
-                totals.tolist(), parts_of, sizes_of, ranked.tolist(), large.tolist(), strict=True
-            )
+            [(c, total[c], recorded[c], not wrong[c]) for c in places if size[c] >= _SMALLEST]
+            for total, size, places in zip(totals.tolist(), sizes.tolist(), ranked.tolist(), strict=True)
         ]
 
     def _standing(self, values: NDArray[np.floating]) -> tuple[list[bool], list[bool]]:
@@ -168,11 +160,11 @@ class Reasoner:
             np.logical_or.reduceat(wrong[self._order], self._starts).tolist(),
         )
 
-    def largest(self, concepts: Sequence[str], contributions: NDArray[np.float64]) -> list[list[int]]:
-        """For each concept the positions of its features that have a part in a score, largest first; equal parts by
-        name."""
+    def largest(self, concepts: Sequence[int], contributions: NDArray[np.float64]) -> list[list[int]]:
+        """For the concept at each place the positions of its features that have a part in a score, largest first; equal
+        parts by name."""
         sizes = (-np.abs(contributions)).tolist()
-        return [self._largest(self._place[concept], sizes) for concept in concepts]
+        return [self._largest(c, sizes) for c in concepts]
 
     def _largest(self, c: int, sizes: Sequence[float]) -> list[int]:
         """``sizes`` are the parts without their sign, below zero, so that the largest comes first."""
@@ -195,7 +187,11 @@ class Reasoner:
             for i in self._largest(c, sizes)
         ]
 
-    def _reason(self, c: int, total: float, features: list[dict[str, Any]], recorded: bool, wrong: bool) -> Reason:
+    def reason(
+        self, c: int, total: float, recorded: bool, in_order: bool, features: list[dict[str, Any]] | None = None
+    ) -> Reason:
+        """The reason that the concept at a place gives for its part of a score."""
         concept, raises = self._concepts[c], total > 0
-        sentence = self._sentences[c][raises, recorded, not wrong]
-        return Reason(concept.slug, concept.label, "raises" if raises else "lowers", total, sentence, features)
+        sentence = self._sentences[c][raises, recorded, in_order]
+        direction: Literal["raises", "lowers"] = "raises" if raises else "lowers"
+        return Reason(concept.slug, concept.label, direction, total, sentence, features or [])

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic_core import to_json
 
-from models.explain.reasons import FeatureText
+from models.explain.reasons import FeatureText, Reasoner
 
 
 def with_list(members: dict[str, Any], name: str, items: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
@@ -42,6 +42,38 @@ class Contributions:
         """
         told = [None if value != value else value for value in values.tolist()]
         return [b'%s%s,"contribution":' % pair for pair in zip(self._words, _numbers(told), strict=True)]
+
+
+class Reasons:
+    """The JSON text of one model's reasons, of which only the number differs where the words are the same. Made once
+    per model."""
+
+    def __init__(self, reasoner: Reasoner) -> None:
+        self._reasoner = reasoner
+        self._made: dict[tuple[int, bool, bool, bool], tuple[str, bytes, bytes]] = {}
+
+    def slug(self, concept: int, part: float, recorded: bool, in_order: bool) -> str:
+        """The concept of a reason."""
+        return self._of(concept, part, recorded, in_order)[0]
+
+    def texts(self, reasons: Sequence[tuple[int, float, bool, bool]], features: Iterable[bytes]) -> Iterator[bytes]:
+        """Each reason up to the end of its ``features``, which are given as JSON."""
+        numbers = _numbers([part for _, part, _, _ in reasons])
+        for reason, number, inside in zip(reasons, numbers, features, strict=False):
+            _, before, after = self._of(*reason)
+            yield before + number + after + inside
+
+    def _of(self, concept: int, part: float, recorded: bool, in_order: bool) -> tuple[str, bytes, bytes]:
+        """The slug, and the text before and after the number."""
+        key = concept, part > 0, recorded, in_order
+        made = self._made.get(key)
+        if made is None:
+            said = self._reasoner.reason(concept, part, recorded, in_order)
+            before = to_json({"concept": said.concept, "label": said.label, "direction": said.direction})
+            after = to_json({"sentence": said.sentence})
+            made = said.concept, before[:-1] + b',"contribution":', b"," + after[1:-1] + b',"features":'
+            self._made[key] = made
+        return made
 
 
 class ReasonFeatures:

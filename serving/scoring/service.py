@@ -7,9 +7,10 @@ no clock and no request.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice, repeat
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -32,7 +33,14 @@ from models.ranges import LEVEL
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, unavailable
 from serving.scoring.evidence import Behind, iso_day
-from serving.scoring.json_pieces import Contributions, ReasonFeatures, contributions, reason_features, with_list
+from serving.scoring.json_pieces import (
+    Contributions,
+    ReasonFeatures,
+    Reasons,
+    contributions,
+    reason_features,
+    with_list,
+)
 from serving.scoring.record_coverage import SHORT_HISTORY_DAYS, History
 from serving.scoring.request_records import records_of, set_aside
 from serving.scoring.schemas import (
@@ -63,14 +71,18 @@ class ScoredPeople:
     what_ifs: list[list[ModelWhatIf]]
     unread: list[list[dict[str, Any]]]
 
-    def reasons(self, row: int, features: bool = True) -> dict[tuple[str, int], list[dict[str, Any]]]:
-        """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``),
-        and without ``features`` if asked."""
-        found = self.model.all_reasons(self.scores, row, TOP_REASONS, features)
-        names = Reason._fields if features else REASON_FIELDS
+    def reasons(self, row: int) -> dict[tuple[str, int], list[dict[str, Any]]]:
+        """The largest reasons of each outcome and horizon as plain values, without features and without the rows behind
+        them (``behind``)."""
+        found, word = self.ranked_concepts(row), self.model.reasoner.reason
         return {
-            score: [dict(zip(names, reason, strict=features)) for reason in reasons] for score, reasons in found.items()
+            score: [dict(zip(REASON_FIELDS, word(*one), strict=False)) for one in ranked]
+            for score, ranked in found.items()
         }
+
+    def ranked_concepts(self, row: int) -> dict[tuple[str, int], list[tuple[int, float, bool, bool]]]:
+        """The same before they are worded (``Reasoner.reason``)."""
+        return self.model.ranked_concepts(self.scores, row, TOP_REASONS)
 
     def flags(self, row: int) -> dict[str, Any]:
         """Limits of this person's scores: length of the record, age of each source, and inputs that the model hardly
@@ -227,7 +239,7 @@ class Written:
         self._place = np.array([concepts.index(feature.concept) for feature in model.features])
         shown = [FeatureText(concept, concept) for concept in concepts]
         self._words = Contributions(shown if parts is Parts.CONCEPTS else model.features)
-        self.reason_words = ReasonFeatures(model.features)
+        self.reason_words, self.reason_features = Reasons(model.reasoner), ReasonFeatures(model.features)
         self._nothing = np.full(len(concepts), np.nan)
 
     @classmethod
@@ -324,40 +336,33 @@ def _risks(scored: ScoredPeople, row: int, written: Written) -> Iterator[tuple[b
 
 def _reasons(scored: ScoredPeople, row: int, written: Written) -> dict[tuple[str, int], list[bytes]]:
     """The ``RiskReason`` of every outcome and horizon as JSON."""
-    found = scored.reasons(row, features=False)
-    rows = scored.behind.concepts(row, (reason["concept"] for reasons in found.values() for reason in reasons))
+    found = scored.ranked_concepts(row)
+    every = [one for ranked in found.values() for one in ranked]
+    words = written.reason_words
+    slugs = [words.slug(*one) for one in every]
+    rows = scored.behind.concepts(row, slugs)
     ends = {concept: b"," + to_json(behind)[1:] for concept, behind in rows.items()}
     features = _reason_features(scored, row, written, found)
-    return {
-        score: [
-            to_json(reason)[:-1] + b',"features":' + text + ends[reason["concept"]]
-            for reason, text in zip(reasons, features[score], strict=True)
-        ]
-        for score, reasons in found.items()
-    }
+    texts = map(bytes.__add__, words.texts(every, features), map(ends.__getitem__, slugs))
+    return {score: list(islice(texts, len(ranked))) for score, ranked in found.items()}
 
 
 def _reason_features(
-    scored: ScoredPeople, row: int, written: Written, found: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
-) -> dict[tuple[str, int], list[bytes]]:
-    """The ``ReasonFeature`` lists of some reasons, each as JSON; empty lists where no parts were asked for."""
+    scored: ScoredPeople, row: int, written: Written, found: Mapping[tuple[str, int], Sequence[tuple[Any, ...]]]
+) -> Iterable[bytes]:
+    """The ``ReasonFeature`` list of each of some reasons as JSON; empty lists where no parts were asked for."""
     if written.parts is Parts.NONE:
-        return {score: [b"[]"] * len(reasons) for score, reasons in found.items()}
-    parts: dict[tuple[str, int], list[float]] = {}
-    largest: dict[tuple[str, int], list[list[int]]] = {}
+        return repeat(b"[]")
+    lists: list[tuple[list[int], list[float]]] = []
     for outcome, scores in scored.scores.items():
         assert scores.contributions is not None
         for horizon, one in zip(scores.horizons, scores.contributions[row], strict=True):
-            parts[outcome, horizon] = one.tolist()
-            concepts = [reason["concept"] for reason in found[outcome, horizon]]
-            largest[outcome, horizon] = scored.model.largest_parts(concepts, one)
-    places = list({place: None for lists in largest.values() for one in lists for place in one})
+            parts, concepts = one.tolist(), [ranked[0] for ranked in found[outcome, horizon]]
+            lists += [(places, parts) for places in scored.model.largest_parts(concepts, one)]
+    places = list(dict.fromkeys(chain.from_iterable(of_reason for of_reason, _ in lists)))
     values = scored.scores.inputs[row, places].tolist()
-    person = written.reason_words.of_person(
-        places, values, list(map(iso_day, scored.behind.days[row, places].tolist()))
-    )
-    texts = reason_features(person, [(one, parts[score]) for score, lists in largest.items() for one in lists])
-    return {score: [next(texts) for _ in lists] for score, lists in largest.items()}
+    days = list(map(iso_day, scored.behind.days[row, places].tolist()))
+    return reason_features(written.reason_features.of_person(places, values, days), lists)
 
 
 def plain_range(ends: tuple[float, float] | None) -> dict[str, Any] | None:

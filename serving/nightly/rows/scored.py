@@ -14,7 +14,7 @@ def rows_of(scored: ScoredPeople, team_of: dict[str, str], unknown: dict[str, in
     """One scored shard as rows, by table. ``unknown`` counts each person's supplies of unknown medicines."""
     rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
     # The features of a reason are in the contributions, so they are stored once and joined again when read.
-    reasons = [scored.reasons(row, features=False) for row in range(len(scored.people))]
+    reasons = [scored.reasons(row) for row in range(len(scored.people))]
     for row, patient in enumerate(scored.people):
         flags = scored.flags(row) | {"unknown_medicines": unknown.get(patient, 0)}
         shown = [reason["concept"] for found in reasons[row].values() for reason in found]
