@@ -88,7 +88,8 @@ class Audit:
         the rows that belong to it. ``waits`` is called when only waiting is left. Raises ``AuditUnavailable``, and
         what writing the rows raised; call it before returning what was viewed."""
         try:
-            self.database.commit_together(_record, (self, look, along), waits)
+            plain = along is None and not look.shown
+            self.database.commit_together(_record, (self, look, along), waits, plain)
         except DatabaseUnavailable as error:
             raise AuditUnavailable(str(error)) from None
 

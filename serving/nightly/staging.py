@@ -92,7 +92,7 @@ class Staging:
                 continue
             marks = ", ".join("?" for _ in table.columns)
             adding = f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks})"
-            with errors_of_driver(connection, adding):
+            with errors_of_driver(connection.dialect, adding):
                 into.executemany(adding, self.rows(table))
 
     def _paths(self) -> list[Path]:
@@ -114,7 +114,7 @@ def _copy_to_postgres(connection: Connection, table: Table, rows: Iterable[tuple
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {staged} (LIKE {table.name}) ON COMMIT DROP")
     copying = f"COPY {staged} ({names}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
-    with errors_of_driver(connection, copying), driver.cursor() as cursor, cursor.copy(copying) as copy:
+    with errors_of_driver(connection.dialect, copying), driver.cursor() as cursor, cursor.copy(copying) as copy:
         for row in map(list, rows):
             for place in packed:
                 row[place] = plain_text(row[place])

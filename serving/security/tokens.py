@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ NOTED_EVERY = timedelta(minutes=1)
 REMEMBERED = timedelta(hours=16)
 """How long an ended session still says whose it was, so that what was filled in is kept for its author."""
 Kind = Literal["token", "session"]
+Ask = Callable[[CompiledStatement, Mapping[str, Any]], Sequence[Any] | None]
 # Kept, because making a statement anew for each request took longer than running it.
 _TEAMS_OF = CompiledStatement(select(token_teams.c.team_id).where(token_teams.c.token_id == bindparam("token_id")))
 
@@ -228,6 +230,16 @@ def find_caller(connection: Connection, secret: str, kind: Kind) -> Caller | Non
     return None if row is None else _caller(connection, row)
 
 
+def token_caller(ask: Ask, secret: str) -> Caller | None:
+    """The caller of a live token, read without a transaction: all that it says but its end is written once. ``ask`` is
+    ``Database.ask``, or ``ask_at_once``, by which nobody may be found though there is somebody."""
+    rows = ask(_OF_SECRET, {"sha256": digest(secret), "kind": "token"})
+    if not rows or _has_ended(row := _Token._make(rows[0]), datetime.now(UTC)):
+        return None
+    held = () if row.all_teams else ask(_TEAMS_OF, {"token_id": row.token_id})
+    return None if held is None else _of_token(row, held)
+
+
 def session_caller(database: Database, secret: str, idle: timedelta) -> Caller | None:
     """The caller of a live session used within ``idle``, which this use extends; None otherwise."""
     now = datetime.now(UTC)
@@ -280,15 +292,21 @@ def _of_secret(connection: Connection, secret: str, kind: Kind) -> _Token | None
 
 def _live(connection: Connection, secret: str, kind: Kind, now: datetime) -> _Token | None:
     row = _of_secret(connection, secret, kind)
-    return None if row is None or row.revoked_at is not None or row.expires_at <= now else row
+    return None if row is None or _has_ended(row, now) else row
+
+
+def _has_ended(row: _Token, now: datetime) -> bool:
+    return row.revoked_at is not None or row.expires_at <= now
 
 
 def _caller(connection: Connection, row: _Token) -> Caller | None:
     if row.subject is not None:
         return _signed_in(connection, row)
-    teams: frozenset[str] | None = None
-    if not row.all_teams:
-        teams = frozenset(team for (team,) in _TEAMS_OF.run(connection, {"token_id": row.token_id}))
+    return _of_token(row, () if row.all_teams else _TEAMS_OF.run(connection, {"token_id": row.token_id}))
+
+
+def _of_token(row: _Token, held: Iterable[tuple[str]]) -> Caller:
+    teams = None if row.all_teams else frozenset(team for (team,) in held)
     return Caller(row.token_id, Role(row.role), teams, row.label, teams if row.lead and teams else frozenset())
 
 

@@ -23,10 +23,26 @@ class CompiledStatement:
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
         """Runs it with these values, and returns its rows, each a tuple of its columns in order, where it has some.
         Raises ``DBAPIError``."""
-        compiled = self._by_dialect.get(connection.dialect.name)
+        if not connection.in_transaction():
+            connection.begin()
+        return self.run_on(connection.connection, connection.dialect, values)
+
+    def run_on(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The same on a connection of the driver, in whatever transaction it has."""
+        compiled = self._by_dialect.get(dialect.name)
         if compiled is None:
-            compiled = self._by_dialect[connection.dialect.name] = _Compiled(self._statement, connection.dialect)
-        return compiled.run(connection, values)
+            compiled = self._by_dialect[dialect.name] = _Compiled(self._statement, dialect)
+        return compiled.run(driver, dialect, values)
+
+
+class Direct:
+    """A connection of the driver, in a transaction, that ``CompiledStatement.run`` takes in place of the toolkit's."""
+
+    def __init__(self, driver: Any, dialect: Dialect) -> None:
+        self.connection, self.dialect = driver, dialect
+
+    def in_transaction(self) -> bool:
+        return True
 
 
 class _Compiled:
@@ -39,19 +55,17 @@ class _Compiled:
         as_read = [column.type._cached_result_processor(dialect, None) for column in compiled._result_columns]
         self._as_read = [(place, read) for place, read in enumerate(as_read) if read is not None]
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+    def run(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> Sequence[Any]:
         sent = {**self._given, **values}
         for name, as_sent in self._as_sent.items():
             sent[name] = as_sent(sent[name])
-        if not connection.in_transaction():
-            connection.begin()
-        driver: Any = connection.dialect.loaded_dbapi
-        cursor = connection.connection.cursor()
+        errors: Any = dialect.loaded_dbapi
+        cursor = driver.cursor()
         try:
             cursor.execute(self._text, sent if self._order is None else [sent[name] for name in self._order])
             rows: Sequence[Any] = cursor.fetchall() if cursor.description is not None else ()
-        except driver.Error as error:
-            raise _as_toolkit(connection, self._text, error) from None
+        except errors.Error as error:
+            raise _as_toolkit(dialect, self._text, error) from None
         finally:
             cursor.close()
         return [self._read(row) for row in rows] if self._as_read else rows
@@ -64,17 +78,16 @@ class _Compiled:
 
 
 @contextmanager
-def errors_of_driver(connection: Connection, statement: str) -> Iterator[None]:
+def errors_of_driver(dialect: Dialect, statement: str) -> Iterator[None]:
     """What the driver raises as the ``DBAPIError`` that the toolkit raises, without the values of the statement."""
-    driver: Any = connection.dialect.loaded_dbapi
+    driver: Any = dialect.loaded_dbapi
     try:
         yield
     except driver.Error as error:
-        raise _as_toolkit(connection, statement, error) from None
+        raise _as_toolkit(dialect, statement, error) from None
 
 
-def _as_toolkit(connection: Connection, statement: str, error: Exception) -> Exception:
-    dialect: Any = connection.dialect
+def _as_toolkit(dialect: Any, statement: str, error: Exception) -> Exception:
     found: Exception = DBAPIError.instance(
         statement, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
     )

@@ -11,9 +11,9 @@ import json
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -26,6 +26,7 @@ from sqlalchemy.sql.selectable import CTE
 
 from features.errors import UpstreamError
 from serving.identity.callers import Caller
+from serving.storage.compiled_statements import CompiledStatement, Direct, errors_of_driver
 from serving.storage.damage import WholeCheck, is_damage
 from serving.storage.shared_commits import SharedCommits
 from serving.storage.tables import PERSON_TABLES
@@ -37,6 +38,7 @@ POOL = 20
 opened for a single use. The one used last is used next, because it has prepared the most statements."""
 FEWEST_FREE_BYTES = 1_000_000
 """With less free disk space, SQLite cannot write an audit event and its log."""
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 READ_ONLY = "SELECT current_setting('transaction_read_only')"
 SCOPE_NAME = "visible_people"
 SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -76,6 +78,8 @@ class Database:
         self._check = WholeCheck(self.url)
         self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
         self._together: dict[Any, SharedCommits[Any]] = {}
+        self._at_once: Any = None
+        """A connection that waits for nobody, once it was asked for."""
 
     @property
     def _is_postgres(self) -> bool:
@@ -96,6 +100,42 @@ class Database:
             if self._is_postgres:  # the driver forgets its prepared statements at a rollback, not at a commit
                 connection.commit()
 
+    def ask(self, statement: CompiledStatement, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows of one statement on tables that hold no people, read by itself: on SQLite without what the toolkit
+        does for a transaction, which took longer than the statement."""
+        if self._is_postgres:
+            with self.read() as connection:
+                return statement.run(connection, values)
+        dialect = self.engine.dialect
+        with self._errors(), errors_of_driver(dialect, "connect"):
+            pooled = self.engine.raw_connection()
+            try:
+                return statement.run_on(pooled.dbapi_connection, dialect, values)
+            finally:
+                pooled.close()
+
+    def ask_at_once(self, statement: CompiledStatement, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """The same where nobody need be waited for, by the thread of the event loop alone: handing a lookup to another
+        thread and back takes longer than the lookup. None where anything is in the way, and on PostgreSQL, which lies
+        behind a network; then ask again with ``ask``."""
+        if self._is_postgres:
+            return None
+        dialect = self.engine.dialect
+        try:
+            if self._at_once is None:
+                self._at_once = self.engine.raw_connection()
+                self._at_once.detach()
+                self._at_once.dbapi_connection.execute("PRAGMA busy_timeout=0")
+            return statement.run_on(self._at_once.dbapi_connection, dialect, values)
+        except (SQLAlchemyError, sqlite3.Error):
+            self._drop_at_once()
+            return None
+
+    def _drop_at_once(self) -> None:
+        kept, self._at_once = self._at_once, None
+        if kept is not None:
+            kept.close()
+
     @contextmanager
     def write(self, caller: Caller | None = None) -> Iterator[Connection]:
         """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is the
@@ -106,19 +146,41 @@ class Database:
             yield connection
 
     def commit_together(
-        self, write: Callable[[Connection, Sequence[T]], None], what: T, waits: Callable[[], None] = lambda: None
+        self,
+        write: Callable[[Connection, Sequence[T]], None],
+        what: T,
+        waits: Callable[[], None] = lambda: None,
+        plain: bool = False,
     ) -> None:
         """Writes ``what`` as the service's own job, and commits it: in one transaction with what other threads have
         ``write`` write at that moment, because most of a commit is waiting for the disk. ``waits`` is called when only
-        waiting is left."""
+        waiting is left. ``plain``: ``write`` runs nothing but compiled statements for it."""
         commits = self._together.get(write)
         if commits is None:  # setdefault: two threads that come first together share one
-            made = SharedCommits(self.write, write, DatabaseUnavailable, BUSY_TIMEOUT_MS / 1_000)
+            made = SharedCommits(self._transaction, write, DatabaseUnavailable, BUSY_TIMEOUT_MS / 1_000)
             commits = self._together.setdefault(write, made)
         try:
-            commits.commit(what, waits)
+            commits.commit(what, waits, plain)
         except TimeoutError:
             raise DatabaseUnavailable("the service database is busy with another write") from None
+
+    def _transaction(self, plain: bool) -> AbstractContextManager[Connection]:
+        return self._write_directly() if plain and not self._is_postgres else self.write()
+
+    @contextmanager
+    def _write_directly(self) -> Iterator[Any]:
+        """:meth:`write` on SQLite for compiled statements alone, without the toolkit, which took as long as the
+        database."""
+        dialect = self.engine.dialect
+        with self._errors(), self._turn_to_write(), errors_of_driver(dialect, "a transaction"):
+            pooled = self.engine.raw_connection()
+            try:
+                driver: Any = pooled.dbapi_connection
+                driver.execute(BEGIN_WRITING)
+                yield Direct(driver, dialect)
+                driver.execute("COMMIT")
+            finally:
+                pooled.close()  # which rolls back what is not committed
 
     @contextmanager
     def could_write(self) -> Iterator[Connection]:
@@ -204,6 +266,7 @@ class Database:
     def close(self) -> None:
         self._check.stop()
         self.beside.shutdown()
+        self._drop_at_once()
         self.engine.dispose()
 
 
@@ -271,7 +334,7 @@ def _prepare_postgres(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get("upstream_writing")
-    begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
+    begin = BEGIN_WRITING if writing else "BEGIN"
     try:
         # On the driver's own connection, because the toolkit's took a third of the time of a lookup.
         connection.connection.cursor().execute(begin)

@@ -22,18 +22,19 @@ def _nothing() -> None:
 class _Entry(Generic[T]):
     """What one caller waits for: ``written`` is set once it is committed, or has failed with ``error``."""
 
-    def __init__(self, what: T) -> None:
-        self.what, self.written = what, threading.Event()
+    def __init__(self, what: T, plain: bool) -> None:
+        self.what, self.plain, self.written = what, plain, threading.Event()
         self.error: BaseException | None = None
 
 
 class SharedCommits(Generic[T]):
-    """``write`` puts some entries into the database, inside one ``transaction``. Where that raises ``hopeless``, no
-    entry is tried again alone. A caller waits at most ``patience`` seconds for its turn."""
+    """``write`` puts some entries into the database, inside one ``transaction``, which is given whether all of them are
+    plain. Where that raises ``hopeless``, no entry is tried again alone. A caller waits at most ``patience`` seconds
+    for its turn."""
 
     def __init__(
         self,
-        transaction: Callable[[], AbstractContextManager[Connection]],
+        transaction: Callable[[bool], AbstractContextManager[Connection]],
         write: Callable[[Connection, Sequence[T]], None],
         hopeless: type[Exception],
         patience: float,
@@ -43,11 +44,11 @@ class SharedCommits(Generic[T]):
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._waiting: list[_Entry[T]] = []
 
-    def commit(self, what: T, waits: Callable[[], None] = _nothing) -> None:
+    def commit(self, what: T, waits: Callable[[], None] = _nothing, plain: bool = False) -> None:
         """Returns once ``what`` is committed, alone or with others. ``waits`` is called when only waiting is left: for
-        the disk, or for the turn of another. Raises what writing it raised, and ``TimeoutError`` where no turn came in
-        time."""
-        mine = _Entry(what)
+        the disk, or for the turn of another. ``plain``: only compiled statements write it. Raises what writing it
+        raised, and ``TimeoutError`` where no turn came in time."""
+        mine = _Entry(what, plain)
         with self._lock:
             self._waiting.append(mine)
         free = self._turn.acquire(blocking=False)
@@ -81,7 +82,7 @@ class SharedCommits(Generic[T]):
     def _commit(self, entries: Sequence[_Entry[T]], waits: Callable[[], None] = _nothing) -> None:
         error: BaseException | None = None
         try:
-            with self._transaction() as connection:
+            with self._transaction(all(entry.plain for entry in entries)) as connection:
                 self._write(connection, [entry.what for entry in entries])
                 waits()
         except BaseException as problem:  # noqa: BLE001 - it is raised in the threads of those whose entries failed

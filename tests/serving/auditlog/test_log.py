@@ -187,7 +187,7 @@ def test_the_work_begins_while_its_event_waits_for_the_disk(monkeypatch):
     monkeypatch.setattr(log, "HEAD_START_S", 60)
     order, disk = [], Event()
 
-    def commit_together(write, what, waits):
+    def commit_together(write, what, waits, plain):
         order.append("written")
         waits()
         assert disk.wait(60)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Text, bindparam, cast, insert, select, update
+from sqlalchemy import Text, bindparam, cast, insert, select, text, update
 
-from serving.security.tokens import issue_token
+from serving.security.tokens import issue_token, revoke_token, token_caller
 from serving.storage import migrations
 from serving.storage.compiled_statements import CompiledStatement
 from serving.storage.database import Database, DatabaseUnavailable
@@ -83,3 +85,57 @@ def test_it_begins_the_transaction_of_its_connection(database):
     with database.read() as connection:
         assert not CompiledStatement(select(tokens.c.token_id)).run(connection, {})
         assert connection.in_transaction()
+
+
+def test_a_statement_asked_by_itself_reads_what_it_reads_in_a_transaction(database):
+    issue_token(database, "auditor", label="Zoë", days=1)
+    query = CompiledStatement(
+        select(tokens.c.token_id, tokens.c.expires_at).where(tokens.c.label == bindparam("label"))
+    )
+    with database.read() as connection:
+        expected = query.run(connection, {"label": "Zoë"})
+    assert list(database.ask(query, {"label": "Zoë"})) == list(expected) != []
+    wrong = CompiledStatement(select(tokens.c.token_id).where(text("no_such_column = 1")))
+    with pytest.raises(DatabaseUnavailable, match=r"answered (Operational|Programming)Error"):
+        database.ask(wrong, {})
+
+
+def test_a_statement_is_asked_at_once_or_not_at_all(database):
+    secret = issue_token(database, "pharmacist", ["north"], "Zoë")
+    at_once, usual = (token_caller(ask, secret) for ask in (database.ask_at_once, database.ask))
+    assert usual is not None and usual.team_ids == {"north"}
+    assert at_once == (usual if database.url.get_backend_name() == "sqlite" else None)
+    revoke_token(database, secret)
+    assert token_caller(database.ask_at_once, secret) is token_caller(database.ask, secret) is None
+    wrong = CompiledStatement(select(tokens.c.token_id).where(text("no_such_column = 1")))
+    assert database.ask_at_once(wrong, {}) is None
+    auditor = issue_token(database, "auditor")
+    assert token_caller(database.ask, auditor).team_ids == frozenset()
+
+
+def test_nobody_waits_for_a_database_that_another_program_holds(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'service.db'}")
+    migrations.upgrade(database)
+    secret = issue_token(database, "auditor")
+    database.engine.dispose()
+    with closing(sqlite3.connect(tmp_path / "service.db", isolation_level=None)) as another:
+        another.execute("PRAGMA locking_mode=EXCLUSIVE")
+        another.execute("BEGIN EXCLUSIVE")
+        assert token_caller(database.ask_at_once, secret) is None
+        another.execute("ROLLBACK")
+    assert token_caller(database.ask_at_once, secret).role == "auditor"
+    database.close()
+
+
+def test_a_plain_transaction_is_committed_whole_or_not_at_all(database):
+    def write(connection, seqs):
+        for seq in seqs:
+            ADD.run(connection, EVENT | {"seq": seq})
+
+    database.commit_together(write, 7_000, plain=True)
+    with pytest.raises(DatabaseUnavailable):
+        database.commit_together(lambda connection, seqs: write(connection, [7_001, *seqs]), 7_000, plain=True)
+    database.commit_together(write, 7_002, plain=True)
+    with database.read() as connection:
+        found = connection.scalars(select(audit_events.c.seq).where(audit_events.c.seq >= 7_000)).all()
+    assert sorted(found) == [7_000, 7_002]

@@ -22,8 +22,8 @@ class Log:
         self.commits = SharedCommits(self.transaction, self.write, Full, patience)
 
     @contextmanager
-    def transaction(self):
-        self.begun += 1
+    def transaction(self, plain):
+        self.begun, self.plain = self.begun + 1, plain
         written = []
         yield written
         self.committed.append(written)
@@ -40,7 +40,7 @@ class Log:
         return len(self.commits._waiting)
 
 
-def together(log, *entries):
+def together(log, *entries, plain=()):
     """What each entry's thread ended with, all of them waiting behind one that is being written."""
     held, go, found = threading.Event(), threading.Event(), {}
 
@@ -51,7 +51,7 @@ def together(log, *entries):
 
     def commit(entry):
         try:
-            log.commits.commit(entry)
+            log.commits.commit(entry, plain=entry in plain)
             found[str(entry)] = any(entry in written for written in log.committed)
         except (ValueError, Full) as error:
             found[str(entry)] = type(error)
@@ -74,6 +74,16 @@ def test_what_waits_is_committed_in_one_transaction_in_its_order():
     log = Log()
     assert together(log, "a", "b", "c") == {"first": True, "a": True, "b": True, "c": True}
     assert log.committed == [["first"], ["a", "b", "c"]]
+
+
+def test_a_transaction_is_plain_where_all_of_its_entries_are():
+    log = Log()
+    log.commits.commit("a", plain=True)
+    assert log.plain
+    together(log, "a", "b", plain=("a", "b"))
+    assert log.plain
+    together(log, "a", "b", plain=("a",))
+    assert not log.plain
 
 
 def test_one_alone_is_committed_at_once():
