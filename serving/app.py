@@ -63,7 +63,7 @@ from serving.operations.service import own_version
 from serving.people.endpoints import router as people
 from serving.reviews.endpoints import router as reviews
 from serving.reviews.schemas import ReviewIn
-from serving.scoring.endpoints import BODIES
+from serving.scoring.endpoints import BODIES, PlainScores
 from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import EXAMPLE, ScoresRequest, known_names
 from serving.scoring.service import answer_of
@@ -282,6 +282,7 @@ def create_app(settings: ServiceSettings | None = None, processes: WorkerProcess
     _handle_errors(app)
     check_access_declared(app)
     check_bodies_guarded(app)
+    app.router.middleware_stack = PlainScores(app.router.middleware_stack)
     return app
 
 

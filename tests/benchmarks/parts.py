@@ -31,7 +31,7 @@ from serving.settings import ServiceSettings
 from tests.benchmarks.api import bodies_of
 
 PARTS: dict[str, tuple[str, ...]] = {
-    "authentication": ("serving.access:_find",),
+    "authentication": ("serving.access:token_caller",),
     "body to people and rows": ("serving.scoring.endpoints:read_scores",),
     "rows to columns": ("serving.scoring.service:records_of",),
     "values read": (
@@ -46,7 +46,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "age of sources": ("serving.scoring.service:History.__init__",),
     "gaps": ("serving.scoring.service:_gaps_by_person",),
     "rows behind reasons": ("serving.scoring.evidence:Behind.__init__", "serving.scoring.evidence:Behind.concepts"),
-    "reasons": ("serving.scoring.service:ScoredPeople.reasons",),
+    "reasons": ("serving.scoring.service:ScoredPeople.ranked_concepts",),
     "flags": ("serving.scoring.service:ScoredPeople.flags",),
     "answer as JSON": ("serving.scoring.endpoints:score_request",),
     "audit event": ("serving.auditlog.log:Audit.record",),
