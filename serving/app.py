@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, compile_path
 from starlette.staticfiles import StaticFiles
 
-from features.records.memory import COMPILER, forget_code
+from features.records.memory import LARGE_LIBRARIES, forget_code
 from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
@@ -331,12 +331,12 @@ def _routes() -> list[BaseRoute]:
 
 
 def warm(model: RiskModel) -> None:
-    """Answers the example of the schema once, so that every compiled kernel is ready before the first request and the
-    compiler can be freed.
+    """Answers the example of the schema once, so that every compiled kernel is ready before the first request, and
+    the code that is no longer needed can be freed.
     """
     body, today = ScoresRequest.model_validate(EXAMPLE), dt.date.today()
     answer_of(model, body, body.as_of or today, today)
-    forget_code(COMPILER)
+    forget_code(*LARGE_LIBRARIES)
     # What was loaded stays for good, so the collector need not scan it during a request.
     gc.collect()
     gc.freeze()

@@ -53,6 +53,23 @@ def test_compiled_code_is_unloaded_and_loaded_again_when_called():
     assert forgotten > 20 and fell > 20
 
 
+SEVERAL = """
+import pyarrow as pa
+from features.records.memory import forget_code
+
+one = forget_code("libarrow")
+print(one, forget_code("libarrow", "libparquet"), pa.array(["anna", None]).to_pylist())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is given back by name on Linux only")
+def test_the_code_of_several_libraries_is_given_back_at_once():
+    done = subprocess.run([sys.executable, "-c", SEVERAL], capture_output=True, text=True, check=True)
+    one, both, *said = done.stdout.split(maxsplit=2)
+    assert 0 < int(one) < int(both)
+    assert said == ["['anna', None]\n"]
+
+
 def test_a_library_that_is_not_loaded_is_nothing_to_forget():
     from features.records.memory import forget_code
 
