@@ -8,7 +8,7 @@ read, no label of a diagnosis (docs/architecture.md rule 6).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -63,7 +63,8 @@ class OfPerson:
     rows: list[list[int]]
     days: list[list[int]]
     said: dict[tuple[int, int], SourceRow] = field(default_factory=dict)
-    """The rows described so far, by reading and position: most are evidence for several concepts."""
+    """The rows described so far, by the wording of their reading and their position: most are evidence for several
+    concepts."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,15 @@ class _ReadingPlan:
     window: Rows
     whole: dict[str, int]
     """For each table, the reading of every row that a feature may read."""
+    wording: tuple[int, ...]
+    """A number for each reading: readings of one number say the same of a row, and date it by the same column."""
 
 
 def _plan(features: tuple[Feature, ...]) -> _ReadingPlan:
     mine = [_Reading(read := _read_by(feature), clocks_of(read, feature.value)) for feature in features]
     whole = {table: _whole(table) for table in dict.fromkeys(feature.table for feature in features)}
     place = {reading: i for i, reading in enumerate(dict.fromkeys((*mine, *whole.values())))}
+    wordings: dict[Hashable, int] = {}
     groups: dict[Group, list[_Reading]] = {}
     for reading in place:
         group = Group(reading.stream.table, reading.stream.day_column, reading.clocks, "", "")
@@ -115,7 +119,13 @@ def _plan(features: tuple[Feature, ...]) -> _ReadingPlan:
         np.array([place[reading] for reading in mine], np.int64),
         np.array([feature.window or 2**30 for feature in features], np.int64),
         {table: place[reading] for table, reading in whole.items()},
+        tuple(wordings.setdefault(_worded_by(reading.stream), len(wordings)) for reading in place),
     )
+
+
+def _worded_by(read: Stream) -> Hashable:
+    """What the words and the day of a row depend on besides the row (``_SAYS``)."""
+    return read.table, read.on, dict(read.where).get("kind") if read.table == "circumstances" else None
 
 
 _PLANS = ByFeatures(_plan)
@@ -167,7 +177,7 @@ class SourceRows:
         """
         person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
         found: dict[tuple[str, int], SourceRow] = {}
-        tables, described = self._plan.tables, newest.said
+        tables, wording, described = self._plan.tables, self._plan.wording, newest.said
         for at, on in zip(rows, days, strict=True):
             for feature in chosen:
                 read = reading[feature]
@@ -175,9 +185,10 @@ class SourceRows:
                 position, day = at[read], on[read]
                 if position < 0 or day < first[feature] or (tables[feature], position) in found:
                     continue
-                said = described.get((read, position))
+                key = wording[read], position
+                said = described.get(key)
                 if said is None:
-                    said = described[read, position] = self._said(read, person, position, day)
+                    said = described[key] = self._said(read, person, position, day)
                 found[tables[feature], position] = said
                 if len(found) == most:
                     return _newest_first(found.values())

@@ -15,7 +15,7 @@ from features.gaps.assumed_days import mark_assumed_days
 from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
-from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared
+from features.gaps.person_view import PersonAsKnown, Shared
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import (
     clozapine,
@@ -96,20 +96,10 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
     days = np.full(len(places), as_of, np.int32)
     prepared = due_dates.prepare(records)
     scheduled = due_dates.due_dates(prepared, places, days)
-    situation = scheduled.situation
-    colour, coloured_on = situation.colour
-    answers = zip(
-        situation.lithium_high_risk.tolist(),
-        situation.childbearing.tolist(),
-        colour.tolist(),
-        coloured_on.tolist(),
-        strict=True,
-    )
     shared = Shared(records, prepared.conditions.regimen)
     for shard in shards(shared, places, as_of, scheduled):
-        each = zip(shard.places.tolist(), shard.regimen.tolist(), answers, strict=False)
-        for who, (place, regimen_row, answer) in enumerate(each):
-            yield PersonAsKnown(shard, who, place, regimen_row, ConditionAnswers(*answer))
+        for who, (place, regimen_row) in enumerate(zip(shard.places.tolist(), shard.regimen.tolist(), strict=True)):
+            yield PersonAsKnown(shard, who, place, regimen_row)
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:

@@ -47,10 +47,9 @@ class PersonAsKnown:
     ``who`` is their place in a shard of people.
     """
 
-    def __init__(self, shard: Shard, who: int, place: int, regimen_row: list[float], answers: ConditionAnswers) -> None:
+    def __init__(self, shard: Shard, who: int, place: int, regimen_row: list[float]) -> None:
         self.shard, self.who, self.place = shard, who, place
         self.shared, self.as_of = shard.shared, shard.as_of
-        self.answers = answers
         self.regimen_row = regimen_row
         """One row of :func:`features.medicines.regimen.regimen_of`."""
         self.courses = shard.person_courses[who]
@@ -63,6 +62,18 @@ class PersonAsKnown:
     def schedule(self) -> tuple[due_dates.Dues, int]:
         """The schedule of everybody, and the person's row in it."""
         return self.shard.scheduled, self.shard.part.start + self.who
+
+    @kept
+    def answers(self) -> ConditionAnswers:
+        """Worked out when a rule first reads it: most people take nothing that it is asked for."""
+        scheduled, row = self.schedule
+        situation, (colour, coloured_on) = scheduled.situation, scheduled.situation.colour
+        return ConditionAnswers(
+            int(situation.lithium_high_risk[row]),
+            int(situation.childbearing[row]),
+            int(colour[row]),
+            int(coloured_on[row]),
+        )
 
     @kept
     def due(self) -> list[Due]:
