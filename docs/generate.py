@@ -116,7 +116,7 @@ def folds() -> list[str]:
 
 
 def evaluation(home: Path) -> str:
-    """AUROC with its 95% interval: oracle, model, logistic control and best simple rule, and the model's calibration
+    """AUROC with its 95% interval: oracle, model, two controls and best simple rule, and the model's calibration
     slope. Of the promoted model, or of the latest one where the gates refused it."""
     from training.errors import NoChampion
     from training.registry import tracking
@@ -130,15 +130,18 @@ def evaluation(home: Path) -> str:
         version = store.version(tracking.CHALLENGER)
     pairs = evaluation_of(store, version).pairs
     lines = [
-        "| synthetic: outcome, days | events | oracle | model (95%) | logistic | best simple rule | calibration slope |",
-        "|---|---|---|---|---|---|---|",
+        "| synthetic: outcome, days | events | oracle | model (95%) | logistic | survival | best simple rule |"
+        " calibration slope |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, pair in pairs.items():
         model, best, logistic = pair.model.auroc, pair.best_rule, pair.contenders["logistic"]
+        survival = pair.contenders.get("survival")
+        hazards = f"{survival.auroc.value:.3f}" if survival is not None else ""
         oracle = f"{pair.oracle.oracle_auroc.value:.3f}" if pair.oracle is not None else ""
         lines.append(
             f"| {name.replace('_', ', ')} | {pair.events} | {oracle} "
-            f"| {model.value:.3f} ({model.low:.3f} to {model.high:.3f}) | {logistic.auroc.value:.3f} "
+            f"| {model.value:.3f} ({model.low:.3f} to {model.high:.3f}) | {logistic.auroc.value:.3f} | {hazards} "
             f"| {pair.rule.auroc.value:.3f} ({best.replace('_', ' ')}) | {pair.model.calibration_slope.value:.2f} |"
         )
     return "\n".join(lines)

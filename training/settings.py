@@ -280,6 +280,8 @@ class ControlSettings(Section):
     logistic_strength: float = Field(default=0.001, gt=0)
     boosting_rows: int = Field(default=12000, ge=100)
     boosting_rounds: int = Field(default=200, ge=1)
+    survival_rows: int = Field(default=12000, ge=100)
+    survival_penalty: float = Field(default=3000, gt=0)
 
 
 class EvaluationSettings(Section):

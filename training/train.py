@@ -86,7 +86,7 @@ def train(
             weights=ready.weights,
         )
     )
-    clock.stage("control", "fitting the controls: a logistic regression and an explainable boosting machine")
+    clock.stage("control", "fitting the controls: logistic regression, explainable boosting, proportional hazards")
     score = scorer(ready, fitted, settings.controls)
     contenders = score_test_rows(ready, score)
     calibrated = score_rows(ready, score, ready.split.calibration)

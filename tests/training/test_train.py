@@ -125,7 +125,7 @@ def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
 def test_the_evaluation_names_the_benchmarks_of_the_model(run):
     _, _, result = run
     for name, pair in result.evaluation.pairs.items():
-        assert len(pair.contenders) == 14, name  # model, two controls and eleven rules
+        assert len(pair.contenders) == 15, name  # model, three controls and eleven rules
         assert pair.oracle.rows > 0
         assert pair.unseen_people.rows < pair.rows
     assert result.evaluation.attrition[-1].left > 0

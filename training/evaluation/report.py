@@ -224,7 +224,7 @@ def _teams(
 
 
 def table(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """One row per outcome and horizon, for a terminal: oracle, model, best simple rule, control, calibration slope."""
+    """One row per outcome and horizon, for a terminal: oracle, model, best rule, controls, calibration slope."""
     rows = []
     for pair in evaluation.pairs.values():
         model, best = pair.model, pair.rule
@@ -239,6 +239,7 @@ def table(evaluation: Evaluation) -> list[dict[str, Any]]:
                 "best_rule_auroc": best.auroc.value,
                 "best_rule": best.label,
                 "logistic_auroc": _auroc(pair, "logistic"),
+                "survival_auroc": _auroc(pair, "survival"),
                 "calibration_slope": model.calibration_slope.value,
                 "captured_at_slots": model.captured_at_slots.value,
                 "regret_to_oracle": pair.oracle.regret.value if pair.oracle else None,
@@ -255,6 +256,7 @@ def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
             f"{name}/{figure}": value.value for figure, value in pair.model.figures().items()
         }
         found[f"{name}/logistic_auroc"] = _auroc(pair, "logistic")
+        found[f"{name}/survival_auroc"] = _auroc(pair, "survival")
         found[f"{name}/best_rule_auroc"] = pair.rule.auroc.value
         found[f"{name}/auroc_over_best_rule"] = pair.over_best_rule.auroc.value
         found[f"{name}/captured_over_best_rule"] = pair.over_best_rule.captured_at_slots.value
@@ -292,11 +294,12 @@ __all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "tabl
 def lines(evaluation: Evaluation) -> list[str]:
     """``table`` for a terminal."""
     found = ["Synthetic data: these figures say nothing about people."] if evaluation.synthetic else []
-    heads = ("outcome, days", "events", "oracle", "model", "logistic", "best rule", "slope")
-    found.append("{:<22}{:>8}{:>9}{:>9}{:>10}{:>11}{:>8}  AUROC; calibration slope; which rule".format(*heads))
+    heads = ("outcome, days", "events", "oracle", "model", "logistic", "survival", "best rule", "slope")
+    found.append("{:<22}{:>8}{:>9}{:>9}{:>10}{:>10}{:>11}{:>8}  AUROC; calibration slope; which rule".format(*heads))
     for row in table(evaluation):
         line = f"{row['outcome'] + ', ' + str(row['horizon']):<22}{row['events']:>8,}{_said(row['oracle_auroc']):>9}"
-        line += f"{_said(row['model_auroc']):>9}{_said(row['logistic_auroc']):>10}{_said(row['best_rule_auroc']):>11}"
+        line += f"{_said(row['model_auroc']):>9}{_said(row['logistic_auroc']):>10}{_said(row['survival_auroc']):>10}"
+        line += f"{_said(row['best_rule_auroc']):>11}"
         found.append(f"{line}{_said(row['calibration_slope'], 2):>8}  {row['best_rule']}")
     for pair in evaluation.pairs.values():
         for one in pair.not_judged.values():

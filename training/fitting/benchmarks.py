@@ -1,4 +1,5 @@
-"""The permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
+"""Two permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
+The third, of survival, is in :mod:`training.fitting.survival`.
 
 A black box must be better than a model that people can read; without evidence, assume it is not (docs/methods.md
 section 4). The controls see the same training and test rows as the model, and are never served. A control with too
@@ -21,7 +22,8 @@ from sklearn.linear_model import LogisticRegression
 
 from models.risk_model import Matrix, stack_horizons
 from training.fitting.inputs import HORIZON_COLUMN
-from training.fitting.stacked import Floats, stacked_rows
+from training.fitting.stacked import stacked_rows
+from training.fitting.standardised import Floats, Standardised
 from training.settings import ControlSettings
 
 MAX_STEPS = 200
@@ -29,28 +31,17 @@ MAX_STEPS = 200
 
 @dataclass(frozen=True)
 class Logistic:
-    """Ridge logistic regressions, one per outcome and horizon, on standardised features with a column for each one's
-    absence."""
+    """Ridge logistic regressions, one per outcome and horizon, on standardised features."""
 
-    middle: Floats
-    spread: Floats
-    low: Floats
-    high: Floats
-    absent: npt.NDArray[np.bool_]
+    features: Standardised
     models: Mapping[str, LogisticRegression]
 
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
         """Probabilities by outcome and horizon (``admission_28``), one per row, without those whose labels are all
         the same.
         """
-        prepared = self._prepare(values)
+        prepared = self.features.columns(values)
         return {name: model.predict_proba(prepared)[:, 1] for name, model in self.models.items()}
-
-    def _prepare(self, values: npt.NDArray[np.floating]) -> Floats:
-        missing = np.isnan(values)
-        clipped = np.clip(values.astype(np.float64), self.low, self.high)
-        scaled = np.where(missing, 0.0, (clipped - self.middle) / self.spread)
-        return np.hstack([scaled, missing[:, self.absent]])
 
 
 def fit_logistic(
@@ -61,18 +52,8 @@ def fit_logistic(
 
     0.001 was chosen on calibration slices: 0.02 loses 0.02 to 0.04 AUROC there, and a control must be a fair one.
     """
-    learned = np.asarray(matrix.values[train], dtype=np.float64)
-    missing = np.isnan(learned)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        low, high = np.nan_to_num(np.nanpercentile(learned, [1, 99], axis=0))
-    clipped = np.where(missing, np.nan, np.clip(learned, low, high))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=RuntimeWarning)
-        middle, spread = np.nan_to_num(np.nanmean(clipped, axis=0)), np.nan_to_num(np.nanstd(clipped, axis=0))
-    absent = (missing.mean(axis=0) > 0.002) & (missing.mean(axis=0) < 0.998)
-    shell = Logistic(middle, np.where(spread > 1e-9, spread, 1.0), low, high, absent, {})
-    prepared = shell._prepare(matrix.values[train])
+    features = Standardised.of(matrix.values[train])
+    prepared = features.columns(matrix.values[train])
     models = {}
     for name in labels.columns:
         answers = labels[name].to_numpy()[train]
@@ -84,7 +65,7 @@ def fit_logistic(
             models[str(name)] = LogisticRegression(C=strength, tol=1e-3, max_iter=MAX_STEPS).fit(
                 prepared[known], answers[known]
             )
-    return Logistic(shell.middle, shell.spread, low, high, absent, models)
+    return Logistic(features, models)
 
 
 @dataclass(frozen=True)

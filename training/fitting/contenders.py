@@ -16,6 +16,7 @@ from training.dataset.splits import Mask
 from training.fitting import benchmarks, simple_rules
 from training.fitting.boosters import Fitted
 from training.fitting.simple_rules import RULES
+from training.fitting.survival import fit_survival
 from training.settings import ControlSettings
 from training.statistics.resampling import Floats
 
@@ -23,26 +24,28 @@ LABELS = {
     "model": "Model (LightGBM, calibrated)",
     "logistic": "Logistic regression, all features",
     "boosting": "Explainable boosting machine, all features",
+    "survival": "Proportional hazards (survival), all features",
     "oracle": "Oracle (true risk, simulated data only)",
     "random": "By lot",
     "alphabetical": "By the alphabet (ids: the records hold no names)",
     "five_factors": "Logistic regression on five factors",
     **{rule.name: rule.label for rule in RULES},
 }
-CONTROLS = ("logistic", "boosting")
+CONTROLS = ("logistic", "boosting", "survival")
 TOO_FEW = "not judged: too few events to fit it on"
 
 
 @dataclass(frozen=True)
 class Contenders:
-    """Scores of every row of a spine, or of any matrix. ``model``, ``logistic`` and ``boosting`` are probabilities by
-    outcome and horizon (``admission_28``), ``rules`` by rule name."""
+    """Scores of every row of a spine, or of any matrix. ``model`` and the controls are probabilities by outcome
+    and horizon (``admission_28``), ``rules`` by rule name."""
 
     model: Mapping[str, Floats]
     logistic: Mapping[str, Floats]
     rules: Mapping[str, Floats]
     five_factors: Mapping[str, Floats] = field(default_factory=dict)
     boosting: Mapping[str, Floats] = field(default_factory=dict)
+    survival: Mapping[str, Floats] = field(default_factory=dict)
 
     def spread(self, at: npt.NDArray[np.int64], rows: int) -> Contenders:
         """The same scores placed at the positions ``at`` of ``rows`` rows; NaN elsewhere."""
@@ -86,6 +89,9 @@ def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = N
     boosting = benchmarks.fit_boosting(
         ready.matrix, ready.spine["patient_id"].tolist(), ready.labels, train, fitted.horizons, settings, ready.seed
     )
+    survival = fit_survival(
+        ready.matrix, ready.follow_up, train, fitted.horizons, settings, logistic.features, ready.seed
+    )
     five = simple_rules.fit_five_factors(ready.matrix, ready.labels, train)
 
     def score(matrix: FeatureMatrix) -> Contenders:
@@ -96,6 +102,7 @@ def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = N
             | simple_rules.without_looking(matrix.spine["patient_id"].tolist(), ready.seed),
             five.probabilities(simple_rules.five_factor_values(matrix)) if five is not None else {},
             boosting.probabilities(matrix.values),
+            survival.probabilities(matrix.values),
         )
 
     return score

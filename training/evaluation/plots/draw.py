@@ -21,7 +21,7 @@ import numpy as np
 
 from training.evaluation.plots import explained as explained_plots
 from training.evaluation.plots import groups, incidence
-from training.evaluation.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, tidy, title
+from training.evaluation.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, TEAL, tidy, title
 from training.evaluation.schema.evaluation import Evaluation
 from training.evaluation.schema.pair import Pair
 from training.evaluation.schema.scores import Figure
@@ -165,6 +165,7 @@ def _decision(axes: Any, pair: Pair) -> None:
     names = {
         "logistic": (PURPLE, "logistic regression"),
         "boosting": (GREEN, "explainable boosting"),
+        "survival": (TEAL, "proportional hazards"),
         "treat_all": (GREY, "review everybody"),
     }
     for who, points in found.net_benefit.items():
@@ -307,9 +308,11 @@ def _contenders(pairs: Mapping[str, Pair]) -> matplotlib.figure.Figure:
                 value = getattr(found, figure_name).value
                 if value is None or who == "model":
                     continue
-                marker, colour, size = {"logistic": ("x", PURPLE, 6), "boosting": ("D", GREEN, 4.5)}.get(
-                    who, ("|", GREY, 11)
-                )
+                marker, colour, size = {
+                    "logistic": ("x", PURPLE, 6),
+                    "boosting": ("D", GREEN, 4.5),
+                    "survival": ("^", TEAL, 5),
+                }.get(who, ("|", GREY, 11))
                 axes.plot(value, row + 0.12, marker=marker, color=colour, markersize=size, linestyle="none")
             one = getattr(pair.model, figure_name)
             if one.value is not None and one.low is not None:
@@ -332,9 +335,10 @@ def _contenders(pairs: Mapping[str, Pair]) -> matplotlib.figure.Figure:
         ("o", BLUE, "model, 95%"),
         ("x", PURPLE, "logistic regression"),
         ("D", GREEN, "explainable boosting"),
+        ("^", TEAL, "proportional hazards"),
         ("|", GREY, "simple rules"),
         ("*", "#b58900", "oracle (knows the truth)"),
     ):
         grid[0].plot([], [], marker=marker, color=colour, linestyle="none", label=label)
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="upper left", ncols=5, frameon=False, fontsize=8)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="upper left", ncols=6, frameon=False, fontsize=8)
     return figure

@@ -6,7 +6,15 @@ from typing import Any
 
 from training.evaluation.schema.pair import Pair
 
-BLUE, ORANGE, GREEN, PURPLE, GREY, PALE = "#005eb8", "#c2410c", "#007f3b", "#7c2855", "#768692", "#d8dde0"
+BLUE, ORANGE, GREEN, PURPLE, TEAL, GREY, PALE = (
+    "#005eb8",
+    "#c2410c",
+    "#007f3b",
+    "#7c2855",
+    "#00838f",
+    "#768692",
+    "#d8dde0",
+)
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "upstream",
     "svg.fonttype": "none",
