@@ -10,7 +10,8 @@ from sqlalchemy import CTE, BindParameter, Connection, Row, Select, and_, bindpa
 from sqlalchemy.exc import IntegrityError
 
 from serving.identity.callers import Caller
-from serving.storage.tables import card_feedback, cards, gaps, list_lines, scores
+from serving.storage.explanations import of_row, whole
+from serving.storage.tables import card_feedback, cards, gaps, list_lines, score_explanations, scores
 from serving.storage.visible import KEPT, of_seen, visible_people
 
 # Each query is made once for what a client may see: making it anew for each call took longer than running it.
@@ -48,7 +49,8 @@ def risk(connection: Connection, caller: Caller, patient_id: str, outcome: str, 
 
 @lru_cache(maxsize=KEPT)
 def _risk(visible: CTE) -> Select[Any]:
-    return select(scores.c.probability, scores.c.reasons).where(
+    found = select(scores.c.probability, *whole(scores, "reasons")).outerjoin(score_explanations, of_row(scores))
+    return found.where(
         of_seen(visible, scores),
         scores.c.patient_id == PERSON,
         scores.c.outcome == bindparam("outcome"),

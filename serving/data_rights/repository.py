@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
 from serving.runs.repository import ABOUT_PEOPLE, current_run, erased_key
+from serving.storage.explanations import KEPT_APART, forget
 from serving.storage.tables import (
     audit_events,
     card_feedback,
@@ -37,6 +38,7 @@ COMPUTED: tuple[Table, ...] = tuple(reversed(ABOUT_PEOPLE))
 """Tables that nightly runs write from the records, in the order of deletion."""
 ERASED: tuple[Table, ...] = (
     *COMPUTED,
+    *KEPT_APART.values(),
     cards,
     work_items,
     gap_statuses,
@@ -105,6 +107,7 @@ def end_runs(connection: Connection, before: dt.datetime) -> int:
     old = connection.scalars(select(runs.c.run_id).where(runs.c.finished_at < before)).all()
     ended = [run_id for run_id in old if now is None or run_id != now.run_id]
     for run_id in ended:
+        forget(connection, run_id)
         for table in (reviews, gap_statuses, work_items):
             connection.execute(update(table).where(table.c.run_id == run_id).values(run_id=None))
         for table in (*COMPUTED, run_teams, publications, runs):

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from serving.identity.callers import Caller
-from serving.storage.tables import gaps, people, scores
+from serving.storage.explanations import of_row, whole
+from serving.storage.tables import gaps, people, person_explanations, score_explanations, scores
 from serving.storage.visible import all_of, of_seen, visible_people
 
 
@@ -39,8 +40,8 @@ def scores_of(connection: Connection, caller: Caller, team_id: str, patients: Se
             scores.c.probability,
             scores.c.low,
             scores.c.high,
-            scores.c.reasons,
-            people.c.behind,
+            *whole(scores, "reasons"),
+            *whole(people, "behind"),
         )
         .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
         .join(
@@ -51,6 +52,8 @@ def scores_of(connection: Connection, caller: Caller, team_id: str, patients: Se
                 people.c.team_id == visible.c.team_id,
             ),
         )
+        .outerjoin(score_explanations, of_row(scores))
+        .outerjoin(person_explanations, of_row(people))
         .where(visible.c.team_id == team_id, scores.c.patient_id.in_(all_of(patients)))
         .order_by(scores.c.patient_id, scores.c.outcome, scores.c.horizon_days)
     )

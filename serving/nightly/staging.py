@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from features.errors import UpstreamError
 from serving.runs.run_lock import remove_staged
 from serving.storage.compiled_statements import errors_of_driver
+from serving.storage.explanations import EMPTY, KEPT_APART, next_id
 from serving.storage.packed import LongJSON, plain_text
 from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
 
@@ -84,16 +86,15 @@ class Staging:
                 yield from source.execute(f"SELECT {_names(table)} FROM {table.name} ORDER BY {keys}")
 
     def copy_into(self, connection: Connection) -> None:
-        """Inserts every staged row inside the caller's transaction, its values as they are stored."""
-        into: Any = connection.connection.driver_connection
+        """Inserts every staged row inside the caller's transaction, its values as they are stored, explanations
+        apart."""
         for table in STAGED:
-            if connection.dialect.name == "postgresql":
-                _copy_to_postgres(connection, table, self.rows(table))
+            if table not in KEPT_APART:
+                _copy(connection, table, self.rows(table))
                 continue
-            marks = ", ".join("?" for _ in table.columns)
-            adding = f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks})"
-            with errors_of_driver(connection.dialect, adding):
-                into.executemany(adding, self.rows(table))
+            first = next_id(connection, KEPT_APART[table])
+            _copy(connection, KEPT_APART[table], _explanations(table, self.rows(table), first))
+            _copy(connection, table, _without_explanations(table, self.rows(table), first))
 
     def _paths(self) -> list[Path]:
         return [self._shards / f"{first}.db" for first in sorted(self.finished)]
@@ -105,6 +106,39 @@ class Staging:
 
 def _names(table: Table) -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns)
+
+
+def _explanations(table: Table, rows: Iterable[tuple[Any, ...]], first: int) -> Iterator[tuple[Any, ...]]:
+    """The explanations of rows of ``table``, numbered from ``first`` on, as rows of their own table."""
+    names = [column.name for column in table.columns]
+    taken = itemgetter(*(names.index(column.name) for column in KEPT_APART[table].columns if not column.primary_key))
+    for number, row in enumerate(rows, first):
+        yield number, *taken(row)
+
+
+def _without_explanations(table: Table, rows: Iterable[tuple[Any, ...]], first: int) -> Iterator[tuple[Any, ...]]:
+    """The same rows with the numbers of their explanations in place of these."""
+    names = [column.name for column in table.columns]
+    stored = {name: "[]" if value == [] else value for name, value in EMPTY.items()}
+    rest = [(place, stored[name]) for place, name in enumerate(names) if name in stored]
+    number_at = names.index("explanation_id")
+    for number, row in enumerate(rows, first):
+        found = list(row)
+        for place, value in rest:
+            found[place] = value
+        found[number_at] = number
+        yield tuple(found)
+
+
+def _copy(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    if connection.dialect.name == "postgresql":
+        _copy_to_postgres(connection, table, rows)
+        return
+    into: Any = connection.connection.driver_connection
+    marks = ", ".join("?" for _ in table.columns)
+    adding = f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks})"
+    with errors_of_driver(connection.dialect, adding):
+        into.executemany(adding, rows)
 
 
 def _copy_to_postgres(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:

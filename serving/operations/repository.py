@@ -8,7 +8,8 @@ import numpy as np
 from sqlalchemy import Connection, and_, func, select
 
 from serving.identity.callers import Caller, Role
-from serving.storage.tables import people
+from serving.storage.explanations import of_row, whole
+from serving.storage.tables import people, person_explanations
 from serving.storage.visible import visible_people
 
 MONITORING = Caller("monitoring", Role.CMHT_SYSTEM, None, "monitoring")
@@ -28,7 +29,8 @@ def inputs(connection: Connection, features: int) -> np.ndarray:
     """The model's inputs for at most ``MOST_PEOPLE`` people of the published list, (people, features), without ids."""
     visible = visible_people(MONITORING)
     query = (
-        select(people.c.feature_values)
+        select(*whole(people, "feature_values"))
+        .outerjoin(person_explanations, of_row(people))
         .join(
             visible,
             and_(

@@ -7,7 +7,19 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from serving.identity.callers import Caller
-from serving.storage.tables import gaps, people, publications, run_teams, runs, scores, summaries, timelines
+from serving.storage.explanations import of_row, whole
+from serving.storage.tables import (
+    gaps,
+    people,
+    person_explanations,
+    publications,
+    run_teams,
+    runs,
+    score_explanations,
+    scores,
+    summaries,
+    timelines,
+)
 from serving.storage.visible import of_seen, seen, visible_people
 
 TREND_RUNS = 26
@@ -17,7 +29,7 @@ def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] 
     """The person's row in the published run with the team's name, or None if the caller may not see them."""
     visible = visible_people(caller)
     query = (
-        select(people, run_teams.c.name.label("team_name"))
+        select(*whole(people), run_teams.c.name.label("team_name"))
         .join(
             visible,
             and_(
@@ -27,6 +39,7 @@ def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] 
             ),
         )
         .join(run_teams, and_(run_teams.c.run_id == people.c.run_id, run_teams.c.team_id == people.c.team_id))
+        .outerjoin(person_explanations, of_row(people))
         .where(people.c.patient_id == patient_id)
         .order_by(people.c.team_id)
     )
@@ -36,7 +49,8 @@ def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] 
 def risks(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
     """Every outcome and horizon of the published run."""
     query = (
-        select(scores)
+        select(*whole(scores))
+        .outerjoin(score_explanations, of_row(scores))
         .where(scores.c.patient_id == patient_id, of_seen(visible_people(caller), scores))
         .order_by(scores.c.outcome, scores.c.horizon_days)
     )

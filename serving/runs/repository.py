@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, Table, delete, func, insert, literal, null, select, update
 
+from serving.storage.explanations import forget
 from serving.storage.tables import (
     erasures,
     gaps,
@@ -196,6 +197,7 @@ def thin(connection: Connection, finished_before: dt.datetime, at: dt.datetime) 
     old = select(runs.c.run_id).where(runs.c.thinned_at.is_(None), runs.c.finished_at < finished_before)
     found = [run_id for run_id in connection.scalars(old) if now is None or run_id != now.run_id]
     for run_id in found:
+        forget(connection, run_id)
         for table, rest in EXPLAINED:
             connection.execute(update(table).where(table.c.run_id == run_id).values(rest))
         for table in (timelines, summaries):

@@ -2,7 +2,8 @@
 
 A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``,
 ``summaries``, ``list_lines`` and ``list_exits`` once; later only ``repository.thin`` deletes the explanations of old
-runs.
+runs. Explanations, most of a run's bytes, are kept apart (``serving.storage.explanations``), so that several runs of
+one day share those of a person who did not change.
 ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in ``PERSON_TABLES`` hold
 rows about people and may only be read through ``serving.storage.visible.visible_people``; the database session
 enforces it.
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -50,6 +52,9 @@ class Moment(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
+
+WHOLE_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""A primary key of 64 bits; SQLite finds a row by it without an index only where it is called an integer."""
 
 metadata = MetaData(
     naming_convention={
@@ -121,6 +126,7 @@ people = Table(
     Column("behind", LongJSON),
     Column("what_if", LongJSON),
     Column("records_hash", LargeBinary),
+    Column("explanation_id", BigInteger),
     Index("ix_people_team", "run_id", "team_id"),
 )
 
@@ -139,7 +145,28 @@ scores = Table(
     Column("contributions", Numbers(without_zeros), nullable=False),
     Column("reasons", LongJSON, nullable=False),
     Column("raised_by", String(300), nullable=False, server_default=""),
+    Column("explanation_id", BigInteger),
     Index("ix_scores_person", "run_id", "patient_id"),
+)
+
+person_explanations = Table(
+    "person_explanations",
+    metadata,
+    Column("explanation_id", WHOLE_NUMBER, primary_key=True, autoincrement=False),
+    Column("patient_id", String(200), nullable=False),
+    Column("feature_values", Numbers(compressed), nullable=False),
+    Column("feature_days", Numbers(compressed)),
+    Column("behind", LongJSON),
+    Column("what_if", LongJSON),
+)
+
+score_explanations = Table(
+    "score_explanations",
+    metadata,
+    Column("explanation_id", WHOLE_NUMBER, primary_key=True, autoincrement=False),
+    Column("patient_id", String(200), nullable=False),
+    Column("contributions", Numbers(without_zeros), nullable=False),
+    Column("reasons", LongJSON, nullable=False),
 )
 
 gaps = Table(
@@ -564,6 +591,8 @@ PERSON_TABLES = frozenset(
     {
         people,
         scores,
+        person_explanations,
+        score_explanations,
         gaps,
         timelines,
         person_groups,

@@ -20,7 +20,8 @@ from serving.nightly.rows.exposure_rows import lines_of_lists
 from serving.nightly.rows.impact_rows import published_runs
 from serving.operations.drift import FEWEST_PEOPLE, drifted
 from serving.storage import migrations
-from serving.storage.tables import audit_events, people, refusals, runs, scores
+from serving.storage.explanations import of_row, whole
+from serving.storage.tables import audit_events, people, person_explanations, refusals, runs, scores
 
 LISTS_APART = dt.timedelta(days=28)
 """Lists closer than this are not read twice: a person counts at most once a prediction window anyway."""
@@ -97,7 +98,8 @@ def _drift(connection: Connection, home: Path, run: Any) -> dict[str, Any]:
     if model.manifest.bundle_id != run.bundle_id:
         note = "the newest list was made by another model than the one in service"
         return {"drifted": None, "drift_note": note, "trained_until": until}
-    query = select(people.c.feature_values).where(people.c.run_id == run.run_id)
+    query = select(*whole(people, "feature_values")).outerjoin(person_explanations, of_row(people))
+    query = query.where(people.c.run_id == run.run_id)
     values = [np.frombuffer(one, dtype="<f8") for one in connection.scalars(query)]
     if len(values) < FEWEST_PEOPLE:
         note = f"{len(values)} people on the list; below {FEWEST_PEOPLE} chance alone moves an input"

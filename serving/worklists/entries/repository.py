@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import CTE, Connection, Select, Text, and_, case, cast, func, select
 
 from serving.identity.callers import Caller
-from serving.storage.tables import gaps, publications, reviews, runs, scores, summaries
+from serving.storage.explanations import of_row, whole
+from serving.storage.tables import gaps, publications, reviews, runs, score_explanations, scores, summaries
 from serving.storage.visible import KEPT, PATIENTS, all_of, of_seen, published_run, review_counts, seen, visible_people
 from serving.worklists.schemas import GapLine, RiskBefore
 
@@ -25,11 +26,15 @@ def reasons_of(
 ) -> dict[str, list[dict[str, Any]]]:
     """Reasons of one outcome and horizon, by person."""
     visible = visible_people(caller)
-    query = select(scores.c.patient_id, scores.c.reasons).where(
-        of_seen(visible, scores),
-        scores.c.patient_id.in_(all_of(patients)),
-        scores.c.outcome == outcome,
-        scores.c.horizon_days == horizon,
+    query = (
+        select(scores.c.patient_id, *whole(scores, "reasons"))
+        .outerjoin(score_explanations, of_row(scores))
+        .where(
+            of_seen(visible, scores),
+            scores.c.patient_id.in_(all_of(patients)),
+            scores.c.outcome == outcome,
+            scores.c.horizon_days == horizon,
+        )
     )
     return {row.patient_id: row.reasons for row in connection.execute(query).all()}
 

@@ -24,6 +24,7 @@ from serving.nightly.run import score_store
 from serving.nightly.staging import STAGED, Staging
 from serving.runs.run_lock import AlreadyRunning, only_runner
 from serving.storage.tables import people
+from tests.serving.nightly.stored_rows import stored_rows
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
 
@@ -32,7 +33,7 @@ def published(home: Path) -> dict[str, list[tuple]]:
     """Everything a run publishes, row by row; moments and timings aside."""
     with sqlite3.connect(home / "service.db") as connection:
         found = {
-            table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)
+            table: stored_rows(connection, table)
             for table in (
                 "run_teams",
                 "people",
@@ -203,7 +204,10 @@ def test_an_old_run_loses_its_explanations_and_can_be_made_again(home, as_made, 
         connection.execute("UPDATE runs SET finished_at = '2020-01-01 00:00:00'")
     newest = run(world.AS_OF + dt.timedelta(days=8))
     assert newest.thinned == 2 and "2 older runs keep their risks" in "\n".join(newest.lines())
-    assert count(f"people WHERE run_id = '{newest.run_id}' AND length(feature_values)") > 0
+    assert count(f"people JOIN person_explanations USING (explanation_id) WHERE run_id = '{newest.run_id}'") > 0
+    for table in ("person", "score"):
+        named = "people" if table == "person" else "scores"
+        assert count(f"{table}_explanations") == count(f"{named} WHERE run_id = '{newest.run_id}'")
     assert count(f"timelines WHERE run_id <> '{newest.run_id}'") == 0
     assert count(f"scores WHERE run_id = '{old}' AND (length(contributions) OR reasons <> '[]')") == 0
     assert count(f"people WHERE run_id = '{old}' AND (length(feature_values) OR behind IS NOT NULL)") == 0

@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 import serving.nightly.run as run_module
 import serving.nightly.unchanged as unchanged_module
 from features import Records
+from serving.data_rights.repository import end_runs
 from serving.nightly.run import score_store
 from serving.nightly.unchanged import EarlierRunChanged
-from serving.runs.repository import ABOUT_PEOPLE
+from serving.runs.repository import ABOUT_PEOPLE, thin
+from serving.storage.database import Database
+from serving.storage.explanations import KEPT_APART
 from tests.serving import world
+from tests.serving.nightly.stored_rows import stored_rows
 
 EVERYTHING = [table.name for table in ABOUT_PEOPLE]
 MORE = {
@@ -62,10 +66,7 @@ def with_rows(store: Path, rows: dict[str, list[str]]) -> None:
 
 def rows_of(home: Path, run_id: str) -> dict[str, list[tuple]]:
     with sqlite3.connect(home / "service.db") as connection:
-        return {
-            table: sorted(connection.execute(f"SELECT * FROM {table} WHERE run_id = ?", (run_id,)), key=repr)
-            for table in EVERYTHING
-        }
+        return {table: stored_rows(connection, table, run_id) for table in EVERYTHING}
 
 
 def run(home: Path, as_of: dt.date = world.AS_OF, **changes):
@@ -130,6 +131,54 @@ def test_a_store_of_the_same_people_and_another_hash_scores_nobody(home):
     rewritten(home / "store", somebody_else)
     summary = run(home)
     assert not summary.reused and summary.unchanged == summary.people == len(world.TEAM_OF)
+
+
+def explanations_of(home: Path) -> dict[str, set[int]]:
+    with sqlite3.connect(home / "service.db") as connection:
+        return {
+            apart.name: {number for (number,) in connection.execute(f"SELECT explanation_id FROM {apart.name}")}
+            for apart in KEPT_APART.values()
+        }
+
+
+def named_by(home: Path, run_id: str) -> dict[str, set[int]]:
+    with sqlite3.connect(home / "service.db") as connection:
+        return {
+            apart.name: {
+                number
+                for (number,) in connection.execute(
+                    f"SELECT explanation_id FROM {table.name} WHERE run_id = ?", (run_id,)
+                )
+            }
+            for table, apart in KEPT_APART.items()
+        }
+
+
+@pytest.mark.parametrize("end", ["thin", "delete", "keep"])
+def test_explanations_are_stored_once_and_stay_while_a_run_names_them(home, end):
+    with sqlite3.connect(home / "service.db") as connection:
+        ((first, people),) = connection.execute("SELECT run_id, count(*) FROM people GROUP BY run_id")
+        ((each,),) = connection.execute("SELECT count(*) / count(DISTINCT patient_id) FROM scores")
+    before = explanations_of(home)
+    assert before == named_by(home, first) and len(before["score_explanations"]) == people * each
+    with_rows(home / "store", {"results": ["N02"]})
+    second = run(home).run_id
+    more = {name: explanations_of(home)[name] - before[name] for name in before}
+    assert {name: len(one) for name, one in more.items()} == {"person_explanations": 1, "score_explanations": each}
+    with sqlite3.connect(home / "service.db") as connection:
+        rows = {table: stored_rows(connection, table, second) for table in EVERYTHING}
+        long_ago = "2020-01-01 00:00:00" if end != "keep" else "2999-01-01 00:00:00"
+        connection.execute("UPDATE runs SET finished_at = ? WHERE run_id = ?", (long_ago, first))
+    database = Database(f"sqlite:///{home / 'service.db'}")
+    when = dt.datetime(2021, 1, 1, tzinfo=dt.UTC)
+    with database.write() as connection:
+        ended = end_runs(connection, when) if end == "delete" else thin(connection, when, when)
+    database.close()
+    assert ended == (end != "keep")
+    with sqlite3.connect(home / "service.db") as connection:
+        assert {table: stored_rows(connection, table, second) for table in EVERYTHING} == rows
+    if ended:
+        assert explanations_of(home) == named_by(home, second)
 
 
 def shuffled(frames):

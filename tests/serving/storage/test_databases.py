@@ -31,7 +31,9 @@ from serving.storage.tables import (
     identities,
     metadata,
     people,
+    person_explanations,
     person_groups,
+    score_explanations,
     scores,
     summaries,
     timelines,
@@ -267,10 +269,16 @@ def test_row_level_security_holds_even_when_a_query_skips_the_choke_point(databa
     with database.write() as connection:
         connection.execute(summaries.insert(), [summary | {"patient_id": one} for one in everybody])
         connection.execute(identities.insert(), [sealed | {"patient_id": one} for one in everybody])
+        numbered = [{"explanation_id": number, "patient_id": one} for number, one in enumerate(everybody)]
+        connection.execute(person_explanations.insert(), [row | {"feature_values": b""} for row in numbered])
+        connection.execute(
+            score_explanations.insert(), [row | {"contributions": b"", "reasons": []} for row in numbered]
+        )
     with database.read(caller) as connection:
         found = {table: set(connection.execute(text(query)).scalars()) for table, query in raw.items()}
     assert found["people"] == found["scores"] == found["timelines"] == found["person_groups"] == sees
     assert found["summaries"] == found["identities"] == sees, "doses and names are held like everything else"
+    assert found["person_explanations"] == found["score_explanations"] == sees
     assert found["gaps"] == {p for p in sees if p.endswith("2")}
     assert found["reviews"] == sees & {"N1"}
 

@@ -19,6 +19,7 @@ from serving.operations import repository as operations
 from serving.security.tokens import issue_token
 from serving.storage import migrations
 from serving.storage.database import Database
+from serving.storage.explanations import EMPTY, KEPT_APART
 from serving.storage.packed import LongJSON, UnknownForm, compressed, plain, plain_text, without_zeros
 from serving.storage.tables import people, scores, timelines
 from tests.serving.conftest import bearer, sign_in
@@ -119,6 +120,12 @@ def as_older_releases_wrote_it(home):
     words = {"people": ("behind", "what_if"), "scores": ("reasons",), "timelines": ("events",)}
     changed = 0
     with closing(sqlite3.connect(home / "service.db")) as connection, connection:
+        for table, apart in KEPT_APART.items():  # before 0024 each row held its own
+            for name in (column.name for column in apart.columns if column.name in EMPTY):
+                one = f"(SELECT {name} FROM {apart.name} e WHERE e.explanation_id = t.explanation_id)"
+                connection.execute(f"UPDATE {table.name} AS t SET {name} = {one}")
+            connection.execute(f"UPDATE {table.name} SET explanation_id = NULL")
+            connection.execute(f"DELETE FROM {apart.name}")
         connection.create_function("plain", 1, lambda value: value if value is None else plain(value))
         connection.create_function("plain_text", 1, plain_text)
         for function, columns in (("plain", numbers), ("plain_text", words)):
@@ -155,7 +162,13 @@ def words(page):
 def test_an_older_database_opens_and_answers_the_same_bytes(home, start):
     def exported():
         held = export_person(home, "N03")["held"]
-        return {name: rows for name, rows in held.items() if name not in ("audit_events", "exposures")}
+        rows = {name: rows for name, rows in held.items() if name not in ("audit_events", "exposures")}
+        for table, apart in KEPT_APART.items():
+            own = {one["explanation_id"]: one for one in rows.pop(apart.name, [])}
+            rows[table.name] = [
+                row | own.get(row["explanation_id"], {}) | {"explanation_id": None} for row in rows[table.name]
+            ]
+        return rows
 
     answers(home, start)  # the first sign-in makes the pharmacist known to the pages
     now, copy = answers(home, start), exported()
