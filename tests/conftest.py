@@ -176,9 +176,9 @@ def store_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """With workers, each kernel of a fresh checkout is compiled once for all: compiling takes longer than any test, and
-    each worker and each process that it starts would do it again. One worker compiles the simulator, another the rest,
-    and makes the small trust on the way."""
+    """With workers, each kernel of a fresh checkout is compiled before the tests: compiling takes longer than any test.
+    One worker compiles the simulator, another the rest, and makes the small trust on the way. Who is done first does
+    not wait for the other: of two processes that miss the same kernel one compiles it (features/compile_lock.py)."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         from tests.serving.world import make_home
         from training.simulator import simulate
@@ -186,11 +186,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
         def simulated(_: Path) -> None:
             simulate(patients=20, years=1, seed=1)
 
-        parts = {"simulated": simulated, "made_home": make_home}
-        for wait in (False, True):  # first what nobody is at, then what others are still at
-            for name, make in parts.items():
-                with suppress(BlockingIOError):
-                    once(tmp_path_factory, name, make, wait=wait)
+        for name, make in {"simulated": simulated, "made_home": make_home}.items():
+            with suppress(BlockingIOError):
+                once(tmp_path_factory, name, make, wait=False)
 
 
 PORTS_A_WORKER = 1_000
