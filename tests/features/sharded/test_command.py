@@ -1,5 +1,5 @@
-"""``upstream features build`` as a person runs it: a spine or one day, either engine, started again after a kill. What
-is killed, its successor and Spark are processes."""
+"""``upstream features build`` as a person runs it: a spine or one day, started again after a kill. What
+is killed and its successor are processes. The other engine is in test_spark.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from features import Records, build
-from features.sharded import spark
 from tests.conftest import ROOT
 from tests.conftest import command as in_process
 from training.simulator import simulate
@@ -106,14 +105,3 @@ def test_everybody_on_one_day(trust: Path):
 def test_what_cannot_be_built_says_what_to_do(trust: Path, words: tuple[str, ...], says: str):
     done = run(trust, "--out", str(trust / "no"), *words)
     assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.spark
-@pytest.mark.skipif(bool(spark.why_absent()), reason=spark.why_absent() or "here")
-def test_on_spark_the_same_bytes(trust: Path, whole: Path):
-    out = trust / "spark"
-    done = run_apart(
-        trust, "--spine", str(trust / "spine.csv"), "--out", str(out), "--shards", "6", "--engine", "spark", "--json"
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["engine"] == "spark" and parts(out) == parts(whole)

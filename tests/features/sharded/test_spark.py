@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,16 @@ from features.records.tables import TABLES
 from features.sharded import spark
 from features.sharded.local import begin, build_part, build_store
 from features.sharded.partition import StoreError, partition
+from tests.conftest import command
+from tests.examples import examples
 from training.simulator import simulate
 
 pytestmark = [pytest.mark.spark, pytest.mark.skipif(bool(spark.why_absent()), reason=spark.why_absent() or "here")]
 
 FEATURES = tuple(CATALOGUE)
+BATCH_ROWS = 500
+"""Rows of a batch that Spark hands over: few, so that a shard comes in several and a batch has rows of several shards,
+as in a large trust (there 10,000)."""
 
 
 def made(folder: Path, people: int) -> tuple[Path, Path]:
@@ -35,13 +41,14 @@ def made(folder: Path, people: int) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return made(tmp_path_factory.mktemp("trust"), 300)
+    return made(tmp_path_factory.mktemp("trust"), examples(300))
 
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
     """One session for the module: what asks for a session here finds this one running."""
     with spark.session("local[2]") as running:
+        running.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", BATCH_ROWS)
         yield running
 
 
@@ -69,6 +76,7 @@ def test_spark_deals_an_extract_as_one_machine_does(inputs: tuple[Path, Path], s
         (pieces / name).mkdir()
         pq.write_table(rows.slice(0, len(rows) // 3), pieces / name / "0.parquet", row_group_size=1000)
         pq.write_table(rows.slice(len(rows) // 3), pieces / name / "1.parquet", row_group_size=1000)
+    assert len(pq.read_table(store / "contacts.parquet")) > 5 * 3 * BATCH_ROWS, "each shard comes in several batches"
     for name in ("about.json", "unread.parquet"):
         if (store / name).exists():
             (pieces / name).write_bytes((store / name).read_bytes())
@@ -100,6 +108,17 @@ def test_the_matrix_as_a_spark_frame(inputs: tuple[Path, Path], session: Any, tm
     assert got.dtype == np.float32 and np.ascontiguousarray(got).tobytes() == wanted.values.tobytes()
 
 
+def test_upstream_features_build_on_spark_writes_the_same_bytes(
+    inputs: tuple[Path, Path], session: Any, tmp_path: Path
+):
+    """The command finds the running session; tests/features/sharded/test_spark_cluster.py runs it as a process."""
+    store, spine = inputs
+    build_store(store, spine, tmp_path / "local", FEATURES, shards=2)
+    words = ("--store", store, "--spine", spine, "--out", tmp_path / "spark", "--shards", "2", "--engine", "spark")
+    done = command("features", "build", *words, "--json")
+    assert json.loads(done.stdout)["engine"] == "spark" and parts(tmp_path / "spark") == parts(tmp_path / "local")
+
+
 def test_nothing_listens_beyond_this_machine(session: Any):
     conf = session.sparkContext.getConf()
     assert conf.get("spark.driver.bindAddress") == conf.get("spark.driver.host") == "127.0.0.1"
@@ -112,11 +131,3 @@ def test_a_worker_of_another_version_refuses(inputs: tuple[Path, Path], tmp_path
     job = begin(*inputs, tmp_path / "out", FEATURES[::20], 3, lambda _: None)
     with pytest.raises(StoreError, match="another version of Upstream than the driver"):
         list(spark._build_parts(replace(job, code="older"), 1, iter([])))
-
-
-@pytest.mark.slow
-def test_5000_people_bit_for_bit(session: Any, tmp_path: Path):
-    store, spine = made(tmp_path, 5_000)
-    build_store(store, spine, tmp_path / "local", FEATURES, shards=4)
-    spark.build_store_on_spark(store, spine, tmp_path / "spark", FEATURES, shards=4)
-    assert parts(tmp_path / "spark") == parts(tmp_path / "local")
