@@ -1,69 +1,40 @@
 """Groups features into walks: which features one compiled walk can compute together, and the arrays it needs. Made
-once per build.
+once per build. Windows and bookings have modules of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from features.engine.booking_walks import BookingPlan, PlannedGaps, booking_walk, planned_gap_walk
-from features.engine.events import NO_EVENTS, EventArrays, Group, clocks_of, events_of, known_by
+from features.engine.events import clocks_of, known_by
 from features.engine.operations import (
     BOOKING_OPS,
     COVERAGE_OPS,
     DEPOT_OPS,
-    NEEDS,
     PLANNED_GAP_OPS,
     SPELL_OPS,
     WINDOW_OPS,
-    reach,
 )
 from features.engine.plan_cache import ByFeatures
-from features.engine.stream_masks import MAX_STREAMS, Membership
-from features.kernels import coverage, spells, window_ops, window_totals, windows
+from features.engine.stream_masks import Membership
+from features.engine.walk import Placed, Walk
+from features.engine.window_walks import WindowPlan, window_plans, window_walk
+from features.kernels import coverage, spells
 from features.medicines import regimen
 from features.medicines.supply_days import is_injection, lengths_of, supplies_once
-from features.monitoring import due_dates
+from features.monitoring import due_dates, schedule_features
 from features.records import Records
 from features.records.tables import TABLES, Late
 from features.reference import MEDICINES
-from features.spec import EVER, FADING_VERBS, Feature, SpecError, Stream
+from features.spec import Feature, SpecError
 
 Int = npt.NDArray[np.int64]
-Walk = Callable[[Int, npt.NDArray[np.int32], Int, npt.NDArray[np.float32]], None]
-"""(person, as_of, rows of the matrix, matrix): computes the walk's columns of those rows."""
-
-Placed = tuple[int, Feature]
-"""A feature and its column of the matrix."""
-
-
-@dataclass(frozen=True)
-class _Window:
-    """One window walk, independent of records: the streams it reads and the columns it computes."""
-
-    group: Group
-    streams: Membership
-    windows: Int
-    deepest: int
-    weights: npt.NDArray[np.float64]
-    needs: Int
-    depth: Int
-    ops: npt.NDArray[np.void]
-    """``window_ops.ASKED``, one entry a feature."""
-    only_added: bool
-    """Counts, totals and means of one stream alone."""
-
-    @cached_property
-    def of_nothing(self) -> npt.NDArray[np.float32]:
-        """What the features are where no event is: one value a feature, whatever the day."""
-        values = np.empty((1, int(self.ops["column"].max()) + 1), np.float32)
-        _walk_of(NO_EVENTS, self)(np.zeros(1, np.int64), np.zeros(1, np.int32), np.zeros(1, np.int64), values)
-        return values[0, self.ops["column"]]
 
 
 @dataclass(frozen=True)
@@ -108,13 +79,13 @@ class _Plan:
     """How a list of features is walked, independent of records. The same for every request, so it is made once."""
 
     features: tuple[Feature, ...]
-    windows: tuple[_Window, ...]
+    windows: tuple[WindowPlan, ...]
     coverage: _Ops | None
     depots: tuple[_Ops, ...]
     spells: tuple[_Spells, ...]
     bookings: BookingPlan | None
     planned_gaps: tuple[PlannedGaps, ...]
-    schedule: due_dates.Verbs | None
+    schedule: schedule_features.ScheduleFeatures | None
     regimen: tuple[Int, Int] | None
     """Columns of the matrix, and the field of the regimen that each holds."""
 
@@ -123,7 +94,7 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
     """The walks that compute every feature. Raises SpecError for a verb that no walk computes."""
     plan = _PLANS.of(features)
     return [
-        *(_window_walk(records, window) for window in plan.windows),
+        *(window_walk(records, window) for window in plan.windows),
         *_coverage_walks(records, plan.coverage),
         *_depot_walks(records, plan.depots),
         *(_spell_walk(records, spells) for spells in plan.spells),
@@ -134,7 +105,7 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
 
 
 def _plan(features: tuple[Feature, ...]) -> _Plan:
-    walks = (WINDOW_OPS, COVERAGE_OPS, DEPOT_OPS, SPELL_OPS, BOOKING_OPS, PLANNED_GAP_OPS, due_dates.VERBS)
+    walks = (WINDOW_OPS, COVERAGE_OPS, DEPOT_OPS, SPELL_OPS, BOOKING_OPS, PLANNED_GAP_OPS, schedule_features.VERBS)
     known = {"regimen", *(verb for verbs in walks for verb in verbs)}
     for feature in features:
         if feature.verb not in known:
@@ -143,16 +114,16 @@ def _plan(features: tuple[Feature, ...]) -> _Plan:
     def placed(verbs: Iterable[str]) -> list[Placed]:
         return [(column, feature) for column, feature in enumerate(features) if feature.verb in verbs]
 
-    covering, scheduled, booked = placed(COVERAGE_OPS), placed(due_dates.VERBS), placed(BOOKING_OPS)
+    covering, scheduled, booked = placed(COVERAGE_OPS), placed(schedule_features.VERBS), placed(BOOKING_OPS)
     return _Plan(
         features,
-        tuple(_windows(placed(WINDOW_OPS))),
+        tuple(window_plans(placed(WINDOW_OPS))),
         _coverage(covering) if covering else None,
         tuple(_Ops.of(members, DEPOT_OPS) for members in _by(placed(DEPOT_OPS), lambda f: f.stream)),
         tuple(_spells(members) for members in _by(placed(SPELL_OPS), lambda f: f.table)),
         BookingPlan.of(booked) if booked else None,
         tuple(PlannedGaps.of(some) for some in _by(placed(PLANNED_GAP_OPS), lambda f: (f.stream, f.of))),
-        due_dates.Verbs.of(scheduled) if scheduled else None,
+        schedule_features.ScheduleFeatures.of(scheduled) if scheduled else None,
         _regimen(placed(("regimen",))),
     )
 
@@ -189,159 +160,6 @@ def _regimen(placed: list[Placed]) -> tuple[Int, Int] | None:
 
 
 _PLANS = ByFeatures(_plan)
-
-
-def _group_of(feature: Feature) -> Group:
-    needs = NEEDS.get(feature.verb, 0)
-    value = feature.value if needs & window_totals.NEEDS_VALUES else ""
-    ident = feature.value if needs & window_totals.NEEDS_DISTINCT else ""
-    clocks = dict.fromkeys(clocks_of(feature.stream, feature.value))
-    if feature.of is not None:
-        if feature.of.table != feature.table or feature.of.day_column != feature.stream.day_column:
-            raise SpecError(f"{feature.name}: both streams of a share come from one table and one day column")
-        clocks |= dict.fromkeys(clocks_of(feature.of))
-    return Group(feature.table, feature.stream.day_column, tuple(clocks), value, ident)
-
-
-def _windows(placed: Iterable[Placed]) -> Iterator[_Window]:
-    groups: dict[Group, list[Placed]] = {}
-    for column, feature in placed:
-        groups.setdefault(_group_of(feature), []).append((column, feature))
-    for group, members in _merged(groups).items():
-        yield from _split(group, members)
-
-
-def _merged(groups: dict[Group, list[Placed]]) -> dict[Group, list[Placed]]:
-    """Merges features that read no value or identity into a walk over the same events that reads one."""
-    merged: dict[Group, list[Placed]] = {}
-    for group in sorted(groups, key=lambda g: (g.value == "", g.ident == "")):
-        host = next((g for g in merged if _hosts(g, group)), group)
-        merged.setdefault(host, []).extend(groups[group])
-    return merged
-
-
-def _hosts(host: Group, guest: Group) -> bool:
-    same = (host.table, host.day_column, host.clocks) == (guest.table, guest.day_column, guest.clocks)
-    return same and guest.value in ("", host.value) and guest.ident in ("", host.ident)
-
-
-def _split(group: Group, members: list[Placed]) -> Iterator[_Window]:
-    """One walk, or several if a group has more streams than a mask has bits."""
-    batch: list[Placed] = []
-    streams: dict[Stream, None] = {}
-    for column, feature in members:
-        mine = [feature.stream, *([feature.of] if feature.of else [])]
-        if len({*streams, *mine}) > MAX_STREAMS:
-            yield _window(group, batch, list(streams))
-            batch, streams = [], {}
-        batch.append((column, feature))
-        streams |= dict.fromkeys(mine)
-    yield _window(group, batch, list(streams))
-
-
-def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Window:
-    widths = sorted({feature.window for _, feature in members if feature.window != EVER})
-    starts = [0, *widths]
-    needs, depth = np.zeros(len(streams), np.int64), np.zeros(len(streams), np.int64)
-    for _, feature in members:
-        for stream in (feature.stream, feature.of):
-            if stream is not None:
-                place = streams.index(stream)
-                depth[place] = max(depth[place], np.searchsorted(starts, reach(feature)))
-                if stream is feature.stream or feature.verb in FADING_VERBS:
-                    needs[place] |= NEEDS.get(feature.verb, 0)
-    half_lives = sorted({int(feature.number) for _, feature in members if feature.verb in FADING_VERBS})
-    ops = np.array(
-        [
-            (
-                WINDOW_OPS[feature.verb],
-                streams.index(feature.stream),
-                streams.index(feature.of) if feature.of else 0,
-                len(widths) if feature.window == EVER else widths.index(feature.window),
-                feature.number,
-                half_lives.index(int(feature.number)) if feature.verb in FADING_VERBS else 0,
-                column,
-            )
-            for column, feature in members
-        ],
-        window_ops.ASKED,
-    )
-    return _Window(
-        group,
-        Membership.of(streams),
-        windows=np.array([*widths, 2**30], np.int64),
-        deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
-        weights=window_ops.fading_weights(half_lives),
-        needs=needs,
-        depth=depth,
-        ops=ops,
-        only_added=len(streams) == 1 and bool(np.isin(ops["op"], window_ops.ADDED).all()),
-    )
-
-
-def _window_walk(records: Records, w: _Window) -> Walk:
-    if not len(records.columns(w.group.table)["known_on"]):
-        return _nothing_walk(w)
-    events = events_of(records, w.group, w.streams)
-    if not len(events.day):
-        return _nothing_walk(w)
-    if w.only_added and not len(events.until):
-        return _sums_walk(events, w)
-    return _walk_of(events, w)
-
-
-def _nothing_walk(w: _Window) -> Walk:
-    columns, nothing = w.ops["column"], w.of_nothing
-
-    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        values[rows[:, None], columns] = nothing
-
-    return walk
-
-
-def _walk_of(events: EventArrays, w: _Window) -> Walk:
-    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        windows.window_kernel(
-            events.offsets,
-            events.day,
-            events.known,
-            events.until,
-            events.bits,
-            events.value,
-            events.ident,
-            person,
-            as_of,
-            rows,
-            w.windows,
-            w.deepest,
-            w.weights,
-            w.needs,
-            w.depth,
-            w.ops,
-            values,
-        )
-
-    return walk
-
-
-def _sums_walk(events: EventArrays, w: _Window) -> Walk:
-    asked = w.windows[: w.ops["window"].max() + 1]
-
-    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        windows.sums_kernel(
-            events.offsets,
-            events.day,
-            events.known,
-            events.value,
-            person,
-            as_of,
-            rows,
-            asked,
-            w.ops,
-            values,
-        )
-
-    return walk
 
 
 def _coverage_walks(records: Records, plan: _Ops | None) -> list[Walk]:
@@ -456,7 +274,9 @@ def _spell_walk(records: Records, plan: _Spells) -> Walk:
     return walk
 
 
-def _state_walks(records: Records, verbs: due_dates.Verbs | None, fields: tuple[Int, Int] | None) -> list[Walk]:
+def _state_walks(
+    records: Records, verbs: schedule_features.ScheduleFeatures | None, fields: tuple[Int, Int] | None
+) -> list[Walk]:
     """The schedule, and the regimen: due dates read it too, so both are filled from one."""
     if verbs is None:
         return [] if fields is None else [_regimen_walk(records, fields)]

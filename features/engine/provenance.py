@@ -23,6 +23,7 @@ from features.engine.stream_masks import MAX_STREAMS, Membership
 from features.kernels.lookups import newest_rows
 from features.medicines import supply_days
 from features.monitoring import due_dates
+from features.monitoring.schedule_features import VERBS
 from features.records import Records
 from features.records.days import NO_DAY, date_of
 from features.records.tables import TABLES
@@ -233,7 +234,7 @@ def _read_by(feature: Feature) -> Stream:
     the day they were made, as their appointment may lie ahead."""
     if feature.verb in BOOKING_VERBS:
         return made_on(feature.stream)
-    if feature.verb not in due_dates.VERBS:
+    if feature.verb not in VERBS:
         return feature.stream
     asked = dict.fromkeys(due_dates.items()[item].test for item in due_dates.select(feature.scope, feature.tests))
     return stream("results", test=tuple(dict.fromkeys(name for test in asked for name in satisfying(test))))

@@ -5,12 +5,9 @@ as the values of one person, which are made when a rule first reads them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from features.gaps.events import (
     YEAR,
@@ -24,6 +21,7 @@ from features.gaps.events import (
     ResultsByTest,
     Stay,
 )
+from features.gaps.shard_columns import Bools, DueColumns, ResultSegments, Rows, Visible, cut, tuples
 from features.gaps.shared import Shared, contact_kinds
 from features.kept import kept
 from features.kernels.courses import NEVER
@@ -39,48 +37,6 @@ _ADMINISTERED = TABLES["supplies"].column("kind").values.index("administered")
 _IS_INJECTION = np.array([m.is_antipsychotic and m.is_long_acting_injection for m in _MEDICINES], bool)
 SHARD = 1024
 """Number of people whose rows are held at one time."""
-
-Rows = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-T = TypeVar("T", bound=tuple[Any, ...])
-
-
-def tuples(kind: type[T], *columns: Iterable[Any]) -> list[T]:
-    """Named tuples of one kind, each from the values at one place of its columns. The constructor of a named tuple is
-    Python code, which this leaves out."""
-    make: Any = partial(tuple.__new__, kind)
-    return list(map(make, zip(*columns, strict=True)))
-
-
-class Visible(NamedTuple):
-    """Visible rows of a table, ``who`` (place in the shard) of each, and where those of each person begin."""
-
-    rows: Rows
-    who: Rows
-    bounds: list[int]
-
-
-class ResultSegments(NamedTuple):
-    """Results of one person and test in turn: whose, which test (its position), and the newest and the least number;
-    NaN where there is none."""
-
-    who: Rows
-    test: Rows
-    newest: npt.NDArray[np.float64]
-    least: npt.NDArray[np.float64]
-
-
-class DueColumns(NamedTuple):
-    """Checks whose due day has come: whose, which (position in ``due_dates.items()``), the protocol that asks, the due
-    day, the day from which its days count, whether the days of grace are over; and the same as values."""
-
-    who: Rows
-    item: Rows
-    protocol: npt.NDArray[np.int16]
-    day: npt.NDArray[np.int32]
-    start: npt.NDArray[np.int32]
-    past_grace: Bools
-    made: list[Due]
 
 
 class Shard:
@@ -450,11 +406,6 @@ class Shard:
 
     def late_of(self, who: int) -> list[Due]:
         return self._late[who]
-
-
-def cut(made: list[T], bounds: list[int]) -> list[list[T]]:
-    """The parts of a list between each two bounds."""
-    return [made[low:high] for low, high in pairwise(bounds)]
 
 
 def shards(shared: Shared, places: Rows, as_of: int, scheduled: due_dates.Dues) -> Iterator[Shard]:

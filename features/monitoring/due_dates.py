@@ -34,7 +34,7 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
-from features.kernels import lookups, schedule
+from features.kernels import lookups
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.schedule import APPLIES, FOREVER, courses_kernel, due_kernel, latest_kernel
 from features.monitoring import condition_inputs
@@ -46,7 +46,7 @@ from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Protocol, in_scope
 from features.reference.files import ReferenceTableError
 from features.reference.monitoring.clozapine_schedules import SET_BY_REGISTER, clozapine_schedule
-from features.spec import Feature, SpecError, satisfying
+from features.spec import satisfying
 
 PERSON_SCOPES = ("smi_any", "acb_total_ge_3", "high_dose_or_combined_antipsychotics")
 _EVENT_OF_PHASE = {"amber_result": 0, "red_result": 1, "treatment_break": 2, "post_stop": 5}
@@ -188,12 +188,6 @@ def _result_bits(records: Records) -> npt.NDArray[np.uint64]:
 def _place_of(item: Item) -> int:
     """The bit of the results that satisfy an item."""
     return len(tests()) if (item.scope, item.test) == CLOZAPINE_COUNT else tests().index(item.test)
-
-
-@cache
-def _test_of() -> npt.NDArray[np.int32]:
-    """The test of each item by its position; two items with one test count once."""
-    return np.array([tests().index(item.test) for item in items()], np.int32)
 
 
 @cache
@@ -385,72 +379,6 @@ def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
         "acb_total_ge_3": since("acb_high_days"),
         "high_dose_or_combined_antipsychotics": since("high_dose_days"),
     }
-
-
-VERBS = {
-    "days_past_due": schedule.DAYS_PAST_DUE,
-    "tests_due": schedule.TESTS_DUE,
-    "tests_overdue": schedule.TESTS_OVERDUE,
-    "tests_unsure": schedule.TESTS_UNSURE,
-    "complete_share": schedule.COMPLETE_SHARE,
-    "blood_colour": schedule.BLOOD_COLOUR,
-}
-
-
-@dataclass(frozen=True)
-class Verbs:
-    """Maps each monitoring feature to its verb and output column, and lists which features read item ``i``
-    (``readers[first[i]:first[i + 1]]``).
-    """
-
-    verbs: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    readers: npt.NDArray[np.int64]
-    columns: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, placed: Sequence[tuple[int, Feature]]) -> Verbs:
-        """The mapping for features and their columns. Raises SpecError for a feature that no protocol row schedules."""
-        chosen = [select(feature.scope, feature.tests) for _, feature in placed]
-        for (_, feature), mine in zip(placed, chosen, strict=True):
-            if not mine:
-                raise SpecError(
-                    f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for "
-                    f"{feature.scope or 'anyone'}"
-                )
-        readers = [[k for k, mine in enumerate(chosen) if item in mine] for item in range(len(items()))]
-        return cls(
-            np.array([VERBS[feature.verb] for _, feature in placed], np.int64),
-            np.cumsum([0, *map(len, readers)]),
-            np.array([k for reading in readers for k in reading], np.int64),
-            np.array([column for column, _ in placed], np.int64),
-        )
-
-    def fill(
-        self,
-        dues: Dues,
-        as_of: npt.NDArray[np.int32],
-        rows: npt.NDArray[np.int64],
-        values: npt.NDArray[np.float32],
-    ) -> None:
-        """Writes the features of each row of ``dues`` into ``values[rows]``; NaN if nothing is scheduled."""
-        situation = dues.situation
-        schedule.verbs_kernel(
-            dues.day,
-            dues.protocol,
-            dues.unsure,
-            situation.counted,
-            situation.colour[0],
-            grace_days(),
-            _test_of(),
-            self.verbs,
-            self.first,
-            self.readers,
-            as_of,
-            rows,
-            self.columns,
-            values,
-        )
 
 
 @cache

@@ -10,7 +10,7 @@ from features.catalogue import CATALOGUE
 from features.engine import operations
 from features.gaps.gap import Code, Gap, Severity, gap_order
 from features.kernels import regimen
-from features.monitoring import due_dates
+from features.monitoring import schedule_features
 from features.spec import Verb
 from tests.conftest import ROOT
 
@@ -46,7 +46,7 @@ def test_every_verb_of_the_vocabulary_is_computed_by_one_walk_and_no_other_verb_
         operations.SPELL_OPS,
         operations.BOOKING_OPS,
         operations.PLANNED_GAP_OPS,
-        due_dates.VERBS,
+        schedule_features.VERBS,
         ("regimen",),
     )
     computed = [verb for verbs in walks for verb in verbs]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.engine import plan
+from features.engine import plan, window_walks
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import Membership
 from features.gaps import person_view as gaps_person
@@ -129,8 +129,8 @@ def events_with(change: Callable[[Any], Any]) -> Callable[[Patch], None]:
     """Every window feature's events changed before the loop sees them."""
 
     def place(patch: Patch) -> None:
-        true = plan.events_of
-        patch.setattr(plan, "events_of", lambda *given: change(true(*given)))
+        true = window_walks.events_of
+        patch.setattr(window_walks, "events_of", lambda *given: change(true(*given)))
 
     return place
 
@@ -140,11 +140,12 @@ def clocks_forget(table: str) -> Callable[[Patch], None]:
 
     def place(patch: Patch) -> None:
         true = plan.clocks_of
-        patch.setattr(
-            plan,
-            "clocks_of",
-            lambda stream, value="": ("known_on",) if stream.table == table else true(stream, value),
-        )
+
+        def forget(stream: Any, value: str = "") -> Any:
+            return ("known_on",) if stream.table == table else true(stream, value)
+
+        for reader in (plan, window_walks):
+            patch.setattr(reader, "clocks_of", forget)
 
     return place
 
@@ -241,7 +242,7 @@ def _(patch: Patch) -> None:
 
 @plant("a discharge without a date yet counts by the day it will have", "days_since_discharge")
 def _(patch: Patch) -> None:
-    handed(plan, "events_of", 0, lambda r: doctored(r, "stays", "discharge_known_on", ignored))(patch)
+    handed(window_walks, "events_of", 0, lambda r: doctored(r, "stays", "discharge_known_on", ignored))(patch)
 
 
 # --- spells

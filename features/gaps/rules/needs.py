@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from features.gaps.gap import Gap
 from features.gaps.person_view import PersonAsKnown
-from features.gaps.shard import Bools, Shard
+from features.gaps.shard import Shard
+from features.gaps.shard_columns import Bools
 from features.gaps.shared import word_list
 from features.kernels import courses as course
 from features.kernels.regimen import CURRENT_GRACE_DAYS

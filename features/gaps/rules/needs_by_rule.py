@@ -29,7 +29,8 @@ from features.gaps.rules.prescribing import (
     valproate,
 )
 from features.gaps.rules.supply import depot, oral, stock
-from features.gaps.shard import Bools, Shard
+from features.gaps.shard import Shard
+from features.gaps.shard_columns import Bools
 from features.kernels import courses as course
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.regimen import CURRENT_GRACE_DAYS, NEW_PAIR_DAYS

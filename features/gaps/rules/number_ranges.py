@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.gaps.person_view import PersonAsKnown
-from features.gaps.shard import Bools, Shard
+from features.gaps.shard import Shard
+from features.gaps.shard_columns import Bools
 from features.gaps.shared import word_list
 from features.reference import THRESHOLDS
 

@@ -16,7 +16,8 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown, Reading, meant
 from features.gaps.rules.number_ranges import NumberRange, NumberRanges, band
 from features.gaps.rules.prescribing.interactions import QT_GROUP, important_pairs, unwatched_qt
-from features.gaps.shard import Bools, Shard
+from features.gaps.shard import Shard
+from features.gaps.shard_columns import Bools
 from features.medicines.courses import Course
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, low_limit
