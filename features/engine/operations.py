@@ -76,15 +76,17 @@ NEEDS = {
 
 NEWEST_VERBS = ("days_since_last", "never_recorded", "latest")
 """Verbs that read the newest event alone."""
-WHOLE_VERBS = ("days_since_first", "gap_ratio", "count_since", "recent_share")
+FOLLOWED_VERBS = ("days_since_first", "count_since", "recent_share")
+"""Verbs that read the oldest event, or the newest ones until they know enough."""
+WHOLE_VERBS = ("gap_ratio",)
 """Verbs that read events of the whole history, whatever the window."""
 WHOLE = 2**30
 """More days than any history has."""
 
 
 def reach(feature: Feature) -> int:
-    """Days before ``as_of`` of which a window feature reads every event; 0 where the newest is enough."""
-    if feature.verb in NEWEST_VERBS:
+    """Days before ``as_of`` of which a window feature reads every event; 0 where its ends are enough."""
+    if feature.verb in NEWEST_VERBS or feature.verb in FOLLOWED_VERBS:
         return 0
     if feature.verb in FADING_VERBS:
         return int(feature.number) * window_ops.FADED_AWAY

@@ -25,11 +25,13 @@ from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import Membership
 from features.engine.walk import Placed, Walk
 from features.engine.window_walks import WindowPlan, window_plans, window_walk
+from features.jit import jit
 from features.kernels import coverage, spells
 from features.medicines import regimen
 from features.medicines.supply_days import is_injection, lengths_of, supplies_once
 from features.monitoring import due_dates, schedule_features
 from features.records import Records
+from features.records.table import rows_kept
 from features.records.tables import TABLES, Late
 from features.reference import MEDICINES
 from features.spec import Feature, SpecError
@@ -168,17 +170,19 @@ def _coverage_walks(records: Records, plan: _Ops | None) -> list[Walk]:
     columns = records.columns("supplies")
     bits = np.where((columns["as_required"] != 1) & ~is_injection(records), plan.streams.bits(records), np.uint64(0))
     once = supplies_once(records)
-    medicine = _bases()[columns["medicine"]]
+    rows, offsets = rows_kept(records.offsets("supplies"), bits != 0)
+    day, known, medicine = (columns[name][rows] for name in ("supplied_on", "known_on", "medicine"))
+    until, length, base, bits = once.until[rows], once.length[rows], _bases()[medicine], bits[rows]
     stays = records.columns("stays")
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         coverage.coverage_kernel(
-            records.offsets("supplies"),
-            columns["supplied_on"],
-            columns["known_on"],
-            once.until,
-            once.length,
-            medicine,
+            offsets,
+            day,
+            known,
+            until,
+            length,
+            base,
             bits,
             records.offsets("stays"),
             stays["admitted_on"],
@@ -219,20 +223,22 @@ def _depot_walks(records: Records, plans: Sequence[_Ops]) -> list[Walk]:
     lengths, undone = lengths_of(records), supplies_once(records).undone
     administered = TABLES["supplies"].column("kind").values.index("administered")
     given = is_injection(records) & ((columns["kind"] == administered) | (columns["kind"] < 0))
-    missed_after = _missed_after()[columns["medicine"]]
+    missed_after = _missed_after()
 
     def walk_of(plan: _Ops) -> Walk:
         keep = (plan.streams.bits(records) != 0) & given
+        rows, offsets = rows_kept(records.offsets("supplies"), keep)
+        day, known, until = columns["supplied_on"][rows], columns["known_on"][rows], undone[rows]
+        length, limit = lengths[rows], missed_after[columns["medicine"][rows]]
 
         def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
             coverage.depot_kernel(
-                records.offsets("supplies"),
-                columns["supplied_on"],
-                columns["known_on"],
-                undone,
-                lengths,
-                missed_after,
-                keep,
+                offsets,
+                day,
+                known,
+                until,
+                length,
+                limit,
                 person,
                 as_of,
                 rows,
@@ -305,4 +311,11 @@ def _fill_regimen(
 ) -> None:
     """Puts fields of the regimen into their columns of the matrix."""
     columns, chosen = fields
-    values[rows[:, None], columns] = taking[:, chosen]
+    _put_fields(values, rows, columns, taking, chosen)
+
+
+@jit()
+def _put_fields(values, rows, columns, taking, chosen):  # type: ignore[no-untyped-def]
+    for r in range(rows.shape[0]):
+        for k in range(columns.shape[0]):
+            values[rows[r], columns[k]] = taking[r, chosen[k]]

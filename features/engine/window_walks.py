@@ -125,12 +125,17 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> Windo
         Membership.of(streams),
         windows=np.array([*widths, 2**30], np.int64),
         deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
-        weights=window_ops.fading_weights(half_lives),
+        weights=_by_fours(window_ops.fading_weights(half_lives)),
         needs=needs,
         depth=depth,
         ops=ops,
         only_added=len(streams) == 1 and bool(np.isin(ops["op"], window_ops.ADDED).all()),
     )
+
+
+def _by_fours(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The weights with so many half-lives more, of weight 0, that the walk can add four at a time."""
+    return np.pad(weights, ((0, 0), (0, -weights.shape[1] % 4)))
 
 
 def window_walk(records: Records, w: WindowPlan) -> Walk:

@@ -16,7 +16,7 @@ LOOK_BACK = (LAST_LEAD, MEAN_LEAD, BETWEEN)
 """Operations that read the bookings for days from ``as_of`` on, and those that read the bookings before."""
 
 
-@jit(_nrt=False)
+@jit()
 def bookings_kernel(
     offsets,
     day,
@@ -39,16 +39,23 @@ def bookings_kernel(
     Rows lie by person and ``day``, the day that the booking is for. Lead time is the days from the booking to that
     day. Of several bookings for one day, the one made first counts.
     """
+    before_person, soonest = -1, np.empty(64, np.int32)
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         first, end = offsets[who], offsets[who + 1]
+        if who != before_person:
+            if soonest.shape[0] < end - first:
+                soonest = np.empty(end - first, np.int32)
+            for i in range(end - 1, first - 1, -1):
+                soonest[i - first] = booked[i] if i + 1 == end else min(booked[i], soonest[i + 1 - first])
+        before_person = who
         ahead = bisect(day, first, end, t)
         for k in range(columns.shape[0]):
             bit = np.uint64(1) << np.uint64(streams[k])
             following, following_lead, number = -1, -1, 0
             for i in range(ahead, end if ops[k] in LOOK_AHEAD else ahead):
-                if ops[k] != AHEAD and following >= 0 and day[i] != following:
-                    break
+                if soonest[i - first] >= t or (ops[k] != AHEAD and following >= 0 and day[i] != following):
+                    break  # whatever lies further ahead was booked later, or is for a later day
                 if bits[i] & bit and _stands(i, t, booked, known, cancelled, cancelled_known):
                     number += 1
                     if following < 0:

@@ -8,9 +8,13 @@ supplies with both clocks before ``as_of`` are read.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from features.jit import jit
+from features.kernels.bitsets import ALL, BITS, add_places, bits_set, lowest_bit, places_between
+from features.kernels.settled import is_settled
 from features.parts import part
 
 COVERED, GAP, LEFT, LONGEST_GAP, GAPS_OVER, COVERED_CHANGE = 0, 1, 2, 3, 4, 5
@@ -18,6 +22,8 @@ INTERVAL_SHARE, PICK_UP_SPREAD, IN_HAND_AT_DISCHARGE = 6, 7, 8
 PAST_DUE, LATE_SHARE, LATE_BETWEEN, MISSED_WINDOWS = 0, 1, 2, 3
 
 LONGEST_WINDOW = 730
+WORDS = -(-LONGEST_WINDOW // BITS)
+"""Days of the longest window, a bit each."""
 MAX_MEDICINES = 32
 COURSE_GAP_DAYS = 90
 """A course ends after more than 90 days without supply (docs/clinical.md section 0, restart rule [D])."""
@@ -45,16 +51,107 @@ def carried(day, end, length):
     return begin, max(end, begin + length)
 
 
+class SuppliesRead(NamedTuple):
+    """The supplies of each class that are read so far, [class, supply] in order of day."""
+
+    day: np.ndarray
+    length: np.ndarray
+    begin: np.ndarray
+    """The first day that the supply covers."""
+    end: np.ndarray
+    """The first day that it no longer covers."""
+    last_end: np.ndarray
+    """The latest ``end`` of this supply and of those before, at least -1."""
+    carry: np.ndarray
+    """Days left over on the day of the supply, if each day uses one of what was supplied before."""
+
+
+class InHand(NamedTuple):
+    """Of each class, how many supplies are read so far, and until when each of its medicines lasts."""
+
+    supplies: np.ndarray
+    """[class]"""
+    medicines: np.ndarray
+    """[class] how many medicines there are."""
+    names: np.ndarray
+    """[class, medicine]"""
+    ends: np.ndarray
+    """[class, medicine] the first day that supply of the medicine no longer covers."""
+
+
+@part(_nrt=True)
+def _in_hand(classes):
+    names = np.zeros((classes, MAX_MEDICINES), np.int64)
+    return InHand(np.zeros(classes, np.int64), np.zeros(classes, np.int64), names, np.zeros_like(names))
+
+
+@part(_nrt=True)
+def _supplies(classes, most):
+    return SuppliesRead(
+        np.zeros((classes, most), np.int64),
+        np.zeros((classes, most), np.int64),
+        np.zeros((classes, most), np.int64),
+        np.zeros((classes, most), np.int64),
+        np.zeros((classes, most), np.int64),
+        np.zeros((classes, most), np.float64),
+    )
+
+
+@part()
+def _copy(held, into):
+    for c in range(held.supplies.shape[0]):
+        into.supplies[c], into.medicines[c] = held.supplies[c], held.medicines[c]
+        for j in range(held.medicines[c]):
+            into.names[c, j], into.ends[c, j] = held.names[c, j], held.ends[c, j]
+
+
+@part()
+def _take(classes, day, length, medicine, supplies, held):
+    """Adds one supply to each of its ``classes`` (bits). What it covers follows from those before it."""
+    while classes != 0:
+        c = lowest_bit(classes)
+        classes &= classes - np.uint64(1)
+        slot, known = -1, held.medicines[c]
+        for j in range(known):
+            if held.names[c, j] == medicine:
+                slot = j
+                break
+        if slot < 0:
+            slot = min(known, MAX_MEDICINES - 1)
+            held.medicines[c] = min(known + 1, MAX_MEDICINES)
+            held.names[c, slot], held.ends[c, slot] = medicine, day
+        begin, end = carried(day, held.ends[c, slot], length)
+        held.ends[c, slot] = end
+        k = held.supplies[c]
+        held.supplies[c] = k + 1
+        supplies.day[c, k], supplies.length[c, k] = day, length
+        supplies.begin[c, k], supplies.end[c, k] = begin, end
+        supplies.last_end[c, k], supplies.carry[c, k] = max(-1, end), 0.0
+        if k > 0:
+            supplies.last_end[c, k] = max(supplies.last_end[c, k - 1], end)
+            used = day - supplies.day[c, k - 1]
+            supplies.carry[c, k] = max(0.0, supplies.carry[c, k - 1] + supplies.length[c, k - 1] - used)
+
+
 @part()
 def _inpatient(away, offsets, start, known, end, end_known, who, t, most):
-    """Marks the days before ``t`` (index = age - 1) that were spent in hospital, as known by ``t``."""
-    away[:most] = 0
+    """Marks the days before ``t`` (place = age - 1) that were spent in hospital, as known by ``t``."""
+    away[:] = 0
     for i in range(offsets[who], offsets[who + 1]):
         if start[i] >= t or known[i] >= t:
             continue
         last = end[i] if end_known[i] < t and end[i] < t else t
-        for d in range(max(start[i], t - most), last):
-            away[t - d - 1] = 1
+        add_places(away, t - last, t - max(start[i], t - most))
+
+
+@part()
+def _covered(covered, supplies, c, n, t, most):
+    """Marks the last ``most`` days before ``t`` (place = age - 1) that the first ``n`` supplies of a class cover."""
+    covered[:] = 0
+    for k in range(n - 1, -1, -1):
+        if supplies.last_end[c, k] <= t - most:
+            break
+        add_places(covered, max(0, t - supplies.end[c, k]), t - max(supplies.begin[c, k], t - most))
 
 
 @jit()
@@ -81,59 +178,60 @@ def coverage_kernel(
     op_column,
     out,
 ):
-    """Features of supply classes. ``bits`` says which classes a supply belongs to; classes are processed one after
-    another."""
-    classes = 0
+    """Features of supply classes. ``bits`` says which classes a supply belongs to.
+
+    On a later day of one person the supplies that are settled are not read again.
+    """
+    classes, deepest = 0, 0
     for k in range(ops.shape[0]):
         classes = max(classes, op_class[k] + 1)
-    covered = np.zeros(LONGEST_WINDOW, np.uint8)
-    away = np.zeros(LONGEST_WINDOW, np.uint8)
-    names = np.zeros(MAX_MEDICINES, np.int64)
-    ends = np.zeros(MAX_MEDICINES, np.int64)
-    most = 0
-    days, lengths = np.zeros(64, np.int64), np.zeros(64, np.int64)
+        deepest = max(deepest, 2 * op_window[k] if ops[k] == COVERED_CHANGE else op_window[k])
+    covered, away = np.zeros(WORDS, np.uint64), np.zeros(WORDS, np.uint64)
+    supplies, most = _supplies(classes, 64), 64
+    always, now = _in_hand(classes), _in_hand(classes)
+    before, reached, settled = -1, 0, 0
     for r in range(person.shape[0]):
-        who, t = person[r], as_of[r]
+        who, t = person[r], np.int64(as_of[r])
+        end = offsets[who + 1]
+        if who != before or t < reached:
+            settled = offsets[who]
+            always.supplies[:] = 0
+            always.medicines[:] = 0
+            if end - settled > most:
+                most = end - settled
+                supplies = _supplies(classes, most)
+        before, reached = who, t
+        while settled < end and is_settled(day, known, until, settled, t):
+            if until[settled] >= t:
+                _take(
+                    bits[settled],
+                    np.int64(day[settled]),
+                    np.int64(days_supplied[settled]),
+                    medicine[settled],
+                    supplies,
+                    always,
+                )
+            settled += 1
+        _copy(always, now)
+        for i in range(settled, end):
+            if day[i] >= t:
+                break
+            if known[i] < t and until[i] >= t:
+                _take(bits[i], np.int64(day[i]), np.int64(days_supplied[i]), medicine[i], supplies, now)
         marked = False
         left_on = _last_discharge(stay_offsets, stay_start, stay_known, stay_end, stay_end_known, who, t)
-        most = max(most, offsets[who + 1] - offsets[who])
-        if days.shape[0] < most:
-            days, lengths = np.zeros(most, np.int64), np.zeros(most, np.int64)
         for c in range(classes):
-            n_names, n = 0, 0
-            in_hand = np.nan
-            final, first = -1, 2**40
-            covered[:] = 0
-            for i in range(offsets[who], offsets[who + 1]):
-                if day[i] >= t:
-                    break
-                if known[i] >= t or until[i] < t or not (bits[i] >> np.uint64(c)) & np.uint64(1):
-                    continue
-                if left_on > -(2**40) and first <= left_on < day[i] and np.isnan(in_hand):
-                    in_hand = max(0, final - left_on)
-                first = min(first, day[i])
-                days[n], lengths[n] = day[i], days_supplied[i]
-                n += 1
-                slot = -1
-                for j in range(n_names):
-                    if names[j] == medicine[i]:
-                        slot = j
-                        break
-                if slot < 0:
-                    slot = min(n_names, MAX_MEDICINES - 1)
-                    n_names = min(n_names + 1, MAX_MEDICINES)
-                    names[slot] = medicine[i]
-                    ends[slot] = day[i]
-                begin, ends[slot] = carried(day[i], ends[slot], days_supplied[i])
-                final = max(final, ends[slot])
-                for d in range(max(begin, t - LONGEST_WINDOW), min(ends[slot], t)):
-                    covered[t - d - 1] = 1
-            if left_on > -(2**40) and first <= left_on and np.isnan(in_hand):
-                in_hand = max(0, final - left_on)
+            n = now.supplies[c]
+            first = supplies.day[c, 0] if n > 0 else np.int64(2**40)
+            final = supplies.last_end[c, n - 1] if n > 0 else np.int64(-1)
             on_it = first < t and t - final <= SILENT_AFTER_DAYS
-            if on_it and not marked:
-                _inpatient(away, stay_offsets, stay_start, stay_known, stay_end, stay_end_known, who, t, LONGEST_WINDOW)
-                marked = True
+            if on_it:
+                _covered(covered, supplies, c, n, t, deepest)
+                if not marked:
+                    _inpatient(
+                        away, stay_offsets, stay_start, stay_known, stay_end, stay_end_known, who, t, LONGEST_WINDOW
+                    )
+                    marked = True
             for k in range(ops.shape[0]):
                 if op_class[k] != c:
                     continue
@@ -147,31 +245,65 @@ def coverage_kernel(
                 elif ops[k] == COVERED_CHANGE:
                     x = _share(covered, away, 0, w) - _share(covered, away, w, 2 * w)
                 elif ops[k] == INTERVAL_SHARE:
-                    x = _interval_share(days, lengths, n, t, w)
+                    x = _interval_share(supplies, c, n, t, w)
                 elif ops[k] == PICK_UP_SPREAD:
-                    x = _pick_up_spread(days, lengths, n, t, w)
+                    x = _pick_up_spread(supplies, c, n, t, w)
                 elif ops[k] == IN_HAND_AT_DISCHARGE:
-                    x = in_hand
+                    x = _in_hand_on(supplies, c, n, left_on)
                 elif ops[k] == GAP:
-                    x = 0.0
-                    for d in range(max(final, t - LONGEST_WINDOW), t):
-                        x += 1 - away[t - d - 1]
+                    x = _at_home(away, t - max(final, t - LONGEST_WINDOW))
                     if final < t - LONGEST_WINDOW:
                         x += t - LONGEST_WINDOW - final
                 elif ops[k] == LEFT:
                     x = max(0, final - t)
                 elif ops[k] == LONGEST_GAP or ops[k] == GAPS_OVER:
-                    longest, over, run = 0, 0, 0
-                    for age in range(min(w, t - first), 0, -1):
-                        if covered[age - 1] or away[age - 1]:
-                            run = 0
-                            continue
-                        run += 1
-                        longest = max(longest, run)
-                        if run == op_number[k] + 1:
-                            over += 1
+                    longest, over = _gaps(covered, away, min(w, t - first), op_number[k])
                     x = longest if ops[k] == LONGEST_GAP else over
                 out[out_row[r], op_column[k]] = x
+
+
+@part()
+def _gaps(covered, away, most, number):
+    """The longest run of days neither covered nor in hospital among the last ``most``, and how many such runs are
+    longer than ``number`` days."""
+    longest, over, run = 0, 0, 0
+    for k in range((most + BITS - 1) // BITS):
+        rest = places_between(k, 0, most) & ~(covered[k] | away[k])
+        left = BITS
+        while left > 0:
+            if rest == 0:
+                over += run > number
+                run = 0
+                break
+            closed = lowest_bit(rest)
+            if closed > 0:
+                over += run > number
+                run = 0
+                rest >>= np.uint64(closed)
+                left -= closed
+            gap = lowest_bit(~rest) if rest != ALL else BITS
+            run += gap
+            longest = max(longest, run)
+            left -= gap
+            rest = rest >> np.uint64(gap) if gap < BITS else np.uint64(0)
+    return longest, over + (run > number)
+
+
+@part()
+def _at_home(away, days):
+    """How many of the last ``days`` were not spent in hospital."""
+    found = 0
+    for k in range((days + BITS - 1) // BITS):
+        found += bits_set(places_between(k, 0, days) & ~away[k])
+    return found
+
+
+@part()
+def _in_hand_on(supplies, c, n, day):
+    """Days of supply in hand on a day, from the supplies up to it; NaN without any."""
+    while n > 0 and supplies.day[c, n - 1] > day:
+        n -= 1
+    return max(0, supplies.last_end[c, n - 1] - day) if n > 0 else np.nan
 
 
 @part()
@@ -185,30 +317,35 @@ def _last_discharge(offsets, start, known, end, end_known, who, t):
 
 
 @part()
-def _interval_share(days, lengths, n, t, w):
+def _interval_share(supplies, c, n, t, w):
     """CMA9: each supply's days over the days to the next one, at most 1, averaged over the days of the window;
     inpatient days stay in."""
-    total, carry = 0.0, 0.0
-    for i in range(n):
-        following = days[i + 1] if i + 1 < n else t
-        length, held = following - days[i], carry + lengths[i]
+    first = n - 1
+    while first > 0 and supplies.day[c, first] > t - w:
+        first -= 1
+    total = 0.0
+    for i in range(first, n):
+        day = supplies.day[c, i]
+        following = supplies.day[c, i + 1] if i + 1 < n else t
+        length, held = following - day, supplies.carry[c, i] + supplies.length[c, i]
         share = min(1.0, held / length) if length > 0 else 0.0
-        carry = max(0.0, held - length)
-        total += share * max(0, following - max(days[i], t - w))
+        total += share * max(0, following - max(day, t - w))
     return total / w
 
 
 @part()
-def _pick_up_spread(days, lengths, n, t, w):
+def _pick_up_spread(supplies, c, n, t, w):
     """Standard deviation of how late supplies were collected (days after the one before should have run out), NaN
     below 3 intervals."""
+    first = n
+    while first > 1 and supplies.day[c, first - 1] >= t - w:
+        first -= 1
     count, total, squares = 0, 0.0, 0.0
-    for i in range(1, n):
-        if days[i] >= t - w:
-            late = float(days[i] - days[i - 1] - lengths[i - 1])
-            count += 1
-            total += late
-            squares += late * late
+    for i in range(first, n):
+        late = float(supplies.day[c, i] - supplies.day[c, i - 1] - supplies.length[c, i - 1])
+        count += 1
+        total += late
+        squares += late * late
     if count < 3:
         return np.nan
     return np.sqrt(max(0.0, squares / count - (total / count) ** 2))
@@ -216,13 +353,13 @@ def _pick_up_spread(days, lengths, n, t, w):
 
 @part()
 def _share(covered, away, newest, oldest):
-    """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if
+    """Share of the days with place newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if
     none is left."""
     days, held = 0, 0
-    for age in range(newest, oldest):
-        if not away[age]:
-            days += 1
-            held += covered[age]
+    for k in range(newest // BITS, (oldest + BITS - 1) // BITS):
+        home = places_between(k, newest, oldest) & ~away[k]
+        days += bits_set(home)
+        held += bits_set(home & covered[k])
     return held / days if days else np.nan
 
 
@@ -234,7 +371,6 @@ def depot_kernel(
     until,
     interval,
     missed_after,
-    keep,
     person,
     as_of,
     out_row,
@@ -264,7 +400,7 @@ def depot_kernel(
                 if day[i] >= t:
                     break
                 # a second row of one day is the same visit
-                if known[i] >= t or until[i] < t or not keep[i] or day[i] == last:
+                if known[i] >= t or until[i] < t or day[i] == last:
                     continue
                 if day[i] >= t - op_window[k] and due > last and day[i] - due <= COURSE_GAP_DAYS:
                     given += 1

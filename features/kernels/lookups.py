@@ -23,14 +23,14 @@ def _stands(until, i, t):
 
 
 @jit()
-def latest_row(offsets, day, known, until, keep, person, as_of):
-    """Position of the latest visible row that is kept, -1 where there is none. ``until`` is the last day on which each
+def latest_row(offsets, day, known, until, person, as_of):
+    """Position of the latest visible row, -1 where there is none. ``until`` is the last day on which each
     row stands (:mod:`features.records.same_event.supplies`), empty where every row does."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
         start = offsets[person[r]]
         i = bisect(day, start, offsets[person[r] + 1], as_of[r]) - 1
-        while i >= start and not (keep[i] and known[i] < as_of[r] and _stands(until, i, as_of[r])):
+        while i >= start and not (known[i] < as_of[r] and _stands(until, i, as_of[r])):
             i -= 1
         if i >= start:
             out[r] = i
@@ -38,14 +38,14 @@ def latest_row(offsets, day, known, until, keep, person, as_of):
 
 
 @jit()
-def first_row(offsets, day, known, until, keep, person, as_of):
-    """Position of the first visible row that is kept, -1 where there is none. ``until`` as in :func:`latest_row`."""
+def first_row(offsets, day, known, until, person, as_of):
+    """Position of the first visible row, -1 where there is none. ``until`` as in :func:`latest_row`."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if keep[i] and known[i] < as_of[r] and _stands(until, i, as_of[r]):
+            if known[i] < as_of[r] and _stands(until, i, as_of[r]):
                 out[r] = i
                 break
     return out
@@ -90,47 +90,47 @@ def ends(offsets, day, known, keep, as_of, first, last):
 
 
 @jit()
-def latest_change(offsets, day, known, until, code, person, as_of):
-    """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never
-    did. ``until`` as in :func:`latest_row`."""
+def latest_change(offsets, day, known, until, value, person, as_of):
+    """Day on which the visible value last changed from another one; NO_DAY where it never did. ``until`` as in
+    :func:`latest_row`."""
     out = np.full(person.shape[0], NO_DAY, np.int32)
     for r in range(person.shape[0]):
-        last = -1
+        last = np.nan
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if code[i] < 0 or known[i] >= as_of[r] or not _stands(until, i, as_of[r]):
+            if known[i] >= as_of[r] or not _stands(until, i, as_of[r]):
                 continue
-            if last >= 0 and code[i] != last:
+            if not np.isnan(last) and value[i] != last:
                 out[r] = day[i]
-            last = code[i]
+            last = value[i]
     return out
 
 
 @jit()
-def latest_end(offsets, day, known, until, length, keep, person, as_of):
-    """First day that no supply of those kept covers any more, each counted from its own day; NO_DAY where there is
+def latest_end(offsets, day, known, until, length, person, as_of):
+    """First day that no supply covers any more, each counted from its own day; NO_DAY where there is
     none."""
     out = np.full(person.shape[0], NO_DAY, np.int32)
     for r in range(person.shape[0]):
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if keep[i] and known[i] < as_of[r] <= until[i]:
+            if known[i] < as_of[r] <= until[i]:
                 end = day[i] + length[i]
                 out[r] = end if out[r] == NO_DAY else max(out[r], end)
     return out
 
 
 @jit()
-def lowest_value(offsets, day, known, keep, value, person, as_of):
+def lowest_value(offsets, day, known, value, person, as_of):
     """Lowest visible value ever recorded, NaN if there is none."""
     out = np.full(person.shape[0], np.nan)
     for r in range(person.shape[0]):
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if keep[i] and known[i] < as_of[r] and not np.isnan(value[i]) and not value[i] >= out[r]:
+            if known[i] < as_of[r] and not np.isnan(value[i]) and not value[i] >= out[r]:
                 out[r] = value[i]
     return out
 
@@ -174,7 +174,7 @@ def blood_colour(offsets, day, known, part, value, limits, registered, person, a
 
 
 @jit()
-def latest_break(offsets, day, known, until, length, keep, limit, person, as_of):
+def latest_break(offsets, day, known, until, length, limit, person, as_of):
     """Latest restart after more than ``limit[r]`` days without supply, and the length of the break; (NO_DAY, 0) if
     there was none.
     """
@@ -185,7 +185,7 @@ def latest_break(offsets, day, known, until, length, keep, limit, person, as_of)
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if not keep[i] or known[i] >= as_of[r] or until[i] < as_of[r]:
+            if known[i] >= as_of[r] or until[i] < as_of[r]:
                 continue
             if end > _NEVER and day[i] - end > limit[r]:
                 restart[r], missed[r] = day[i], day[i] - end

@@ -53,19 +53,19 @@ def gaps_planned(offsets, day, booked, known, outcome_known, bookings, met):
 def planned_gaps_kernel(
     offsets, made, known, log_days, person, as_of, out_row, weights, half_lives, columns, out
 ):  # fmt: skip
-    """The geometric mean of the planned days, each counted less the older it is: ``weights`` [half-life, age] says by
+    """The geometric mean of the planned days, each counted less the older it is: ``weights`` [age, half-life] says by
     how much. ``half_lives`` and ``columns`` are the features: index of the half-life, column of ``out``.
     """
-    total, counted = np.zeros(weights.shape[0]), np.zeros(weights.shape[0])
+    total, counted = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         total[:], counted[:] = 0.0, 0.0
         start = offsets[who]
         i = bisect(made, start, offsets[who + 1], t) - 1
-        while i >= start and t - made[i] < weights.shape[1]:
+        while i >= start and t - made[i] < weights.shape[0]:
             if known[i] < t:
-                for h in range(weights.shape[0]):
-                    weight = weights[h, t - made[i]]
+                for h in range(weights.shape[1]):
+                    weight = weights[t - made[i], h]
                     total[h] += weight * log_days[i]
                     counted[h] += weight
             i -= 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from features.jit import jit
 from features.kernels.coverage import COURSE_GAP_DAYS, carried
+from features.kernels.settled import is_settled
 from features.parts import part
 
 FIELDS = (
@@ -113,6 +114,116 @@ def _reached_three(acb, name, start, end, n, t):
     return best
 
 
+class Slots(NamedTuple):
+    """The medicines that a person has had, each regularly or when needed, in the order of their first supplies."""
+
+    name: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    last_dose: np.ndarray
+    dosed_on: np.ndarray
+    last_side: np.ndarray
+    trust_on: np.ndarray
+    gp_on: np.ndarray
+    required: np.ndarray
+    counts: np.ndarray
+    """How many slots, changes of dose, rises and changes of prescriber there are (N_SLOTS .. N_SIDES), and the day of
+    the newest change of dose (NEWEST)."""
+
+
+class Changes(NamedTuple):
+    """Days on which something changed, in order."""
+
+    dose: np.ndarray
+    rise: np.ndarray
+    side: np.ndarray
+
+
+N_SLOTS, N_DOSES, N_RISES, N_SIDES, NEWEST = range(5)
+
+
+@part(_nrt=True)
+def _slots():
+    n = MAX_SLOTS
+    return Slots(
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.float64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.uint8),
+        np.zeros(5, np.int64),
+    )
+
+
+@part()
+def _copy(held, into):
+    for k in range(held.counts.shape[0]):
+        into.counts[k] = held.counts[k]
+    for s in range(held.counts[N_SLOTS]):
+        into.name[s], into.start[s], into.end[s] = held.name[s], held.start[s], held.end[s]
+        into.last_dose[s], into.dosed_on[s], into.last_side[s] = held.last_dose[s], held.dosed_on[s], held.last_side[s]
+        into.trust_on[s], into.gp_on[s], into.required[s] = held.trust_on[s], held.gp_on[s], held.required[s]
+
+
+@part()
+def _take(held, changes, day, length, medicine, dose, as_required, prescriber, flags):
+    """Adds one supply to the slots, and what it changes to ``changes``."""
+    n, s = held.counts[N_SLOTS], 0
+    while s < n and (held.name[s] != medicine or held.required[s] != as_required):
+        s += 1
+    if s == n:
+        s = min(n, MAX_SLOTS - 1)
+        held.counts[N_SLOTS] = min(n + 1, MAX_SLOTS)
+        held.name[s], held.start[s], held.end[s] = medicine, day, day
+        held.last_dose[s], held.last_side[s], held.dosed_on[s] = np.nan, -1, day
+        held.trust_on[s], held.gp_on[s] = _NEVER, _NEVER
+    elif day > held.end[s] + COURSE_GAP_DAYS:
+        held.start[s], held.end[s], held.last_dose[s], held.dosed_on[s] = day, day, np.nan, day
+    held.end[s] = carried(day, held.end[s], length)[1]
+    held.required[s] = as_required
+    if not np.isnan(dose):
+        if not np.isnan(held.last_dose[s]) and held.last_dose[s] != dose:
+            changes.dose[held.counts[N_DOSES]] = day
+            held.counts[N_DOSES] += 1
+            held.counts[NEWEST] = max(held.counts[NEWEST], day)
+            held.dosed_on[s] = day
+            if dose > held.last_dose[s] and flags[medicine] & PSYCHOTROPIC and not as_required:
+                changes.rise[held.counts[N_RISES]] = day
+                held.counts[N_RISES] += 1
+        held.last_dose[s] = dose
+    if prescriber >= 0:
+        if held.last_side[s] >= 0 and held.last_side[s] != prescriber:
+            changes.side[held.counts[N_SIDES]] = day
+            held.counts[N_SIDES] += 1
+        held.last_side[s] = prescriber
+        if prescriber == 0:
+            held.trust_on[s] = day
+        else:
+            held.gp_on[s] = day
+
+
+@part()
+def _since(days, count, first):
+    """How many of the first ``count`` days, which rise, are ``first`` or later."""
+    found = 0
+    while found < count and days[count - 1 - found] >= first:
+        found += 1
+    return found
+
+
+@part()
+def _fading(days, count, t, half_life):
+    """How many of the first ``count`` days there are, each counted half for every ``half_life`` days since."""
+    found = 0.0
+    for k in range(count):
+        found += 0.5 ** ((t - days[k]) / half_life)
+    return found
+
+
 @jit()
 def regimen_kernel(
     offsets,
@@ -137,72 +248,56 @@ def regimen_kernel(
     """Fills ``out`` (rows x FIELDS). A slot is one medicine that a person has had, regularly or when needed: their
     doses add up, and scores and pairs count the medicine once. There are at most MAX_SLOTS; later medicines share the
     last slot.
+
+    On a later day of one person the supplies that are settled are not read again.
     """
-    name = np.zeros(MAX_SLOTS, np.int64)
-    start = np.zeros(MAX_SLOTS, np.int64)
-    end = np.zeros(MAX_SLOTS, np.int64)
-    last_dose = np.zeros(MAX_SLOTS, np.float64)
-    dosed_on = np.zeros(MAX_SLOTS, np.int64)
-    last_side = np.zeros(MAX_SLOTS, np.int64)
-    trust_on = np.zeros(MAX_SLOTS, np.int64)
-    gp_on = np.zeros(MAX_SLOTS, np.int64)
-    required = np.zeros(MAX_SLOTS, np.uint8)
+    always, now = _slots(), _slots()
+    most = 64
+    changes = Changes(np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64))
+    before, reached, settled = -1, 0, 0
     for r in range(person.shape[0]):
-        who, t = person[r], as_of[r]
-        n = 0
-        doses_28, doses_90, sides, newest = 0, 0, 0, _NEVER
-        rises_30, rises_90, rises_270 = 0.0, 0.0, 0.0
-        for i in range(offsets[who], offsets[who + 1]):
+        who, t = person[r], np.int64(as_of[r])
+        last = offsets[who + 1]
+        if who != before or t < reached:
+            settled = offsets[who]
+            always.counts[:] = 0
+            always.counts[NEWEST] = _NEVER
+            if last - settled > most:
+                most = last - settled
+                changes = Changes(np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64))
+        before, reached = who, t
+        while settled < last and is_settled(day, known, until, settled, t):
+            if until[settled] >= t:
+                i = settled
+                on, days = np.int64(day[i]), np.int64(length[i])
+                _take(always, changes, on, days, medicine[i], dose[i], as_required[i], prescriber[i], flags)
+            settled += 1
+        _copy(always, now)
+        for i in range(settled, last):
             if day[i] >= t:
                 break
-            if known[i] >= t or until[i] < t:
-                continue
-            s = 0
-            while s < n and (name[s] != medicine[i] or required[s] != as_required[i]):
-                s += 1
-            if s == n:
-                s = min(n, MAX_SLOTS - 1)
-                n = min(n + 1, MAX_SLOTS)
-                name[s], start[s], end[s] = medicine[i], day[i], day[i]
-                last_dose[s], last_side[s], dosed_on[s] = np.nan, -1, day[i]
-                trust_on[s], gp_on[s] = _NEVER, _NEVER
-            elif day[i] > end[s] + COURSE_GAP_DAYS:
-                start[s], end[s], last_dose[s], dosed_on[s] = day[i], day[i], np.nan, day[i]
-            end[s] = carried(day[i], end[s], length[i])[1]
-            required[s] = as_required[i]
-            if not np.isnan(dose[i]):
-                if not np.isnan(last_dose[s]) and last_dose[s] != dose[i]:
-                    doses_28 += t - day[i] <= 28
-                    doses_90 += t - day[i] <= 90
-                    newest = max(newest, day[i])
-                    dosed_on[s] = day[i]
-                    if dose[i] > last_dose[s] and flags[name[s]] & PSYCHOTROPIC and not as_required[i]:
-                        rises_30 += 0.5 ** ((t - day[i]) / 30.0)
-                        rises_90 += 0.5 ** ((t - day[i]) / 90.0)
-                        rises_270 += 0.5 ** ((t - day[i]) / 270.0)
-                last_dose[s] = dose[i]
-            if prescriber[i] >= 0:
-                if last_side[s] >= 0 and last_side[s] != prescriber[i] and t - day[i] <= 180:
-                    sides += 1
-                last_side[s] = prescriber[i]
-                if prescriber[i] == 0:
-                    trust_on[s] = day[i]
-                else:
-                    gp_on[s] = day[i]
+            if known[i] < t and until[i] >= t:
+                on, days = np.int64(day[i]), np.int64(length[i])
+                _take(now, changes, on, days, medicine[i], dose[i], as_required[i], prescriber[i], flags)
+        name, start, end, required, n = now.name, now.start, now.end, now.required, now.counts[N_SLOTS]
+        newest, rises = now.counts[NEWEST], now.counts[N_RISES]
         if n == 0:
             continue
         row = out[r]
         row[:] = 0.0
         row[AT.percent_of_max] = np.nan
         row[AT.acb_high_days], row[AT.high_dose_days] = np.nan, np.nan
-        row[AT.dose_changes_28d], row[AT.dose_changes_90d], row[AT.prescriber_changes_180d] = doses_28, doses_90, sides
-        row[AT.dose_rises_halved_every_30_days], row[AT.dose_rises_halved_every_90_days] = rises_30, rises_90
-        row[AT.dose_rises_halved_every_270_days] = rises_270
+        row[AT.dose_changes_28d] = _since(changes.dose, now.counts[N_DOSES], t - 28)
+        row[AT.dose_changes_90d] = _since(changes.dose, now.counts[N_DOSES], t - 90)
+        row[AT.prescriber_changes_180d] = _since(changes.side, now.counts[N_SIDES], t - 180)
+        row[AT.dose_rises_halved_every_30_days] = _fading(changes.rise, rises, t, 30.0)
+        row[AT.dose_rises_halved_every_90_days] = _fading(changes.rise, rises, t, 90.0)
+        row[AT.dose_rises_halved_every_270_days] = _fading(changes.rise, rises, t, 270.0)
         for s in range(n):
             flag = flags[name[s]]
             run = t - start[s]
             psychotropic = flag & PSYCHOTROPIC != 0
-            row[AT.shared_prescribing_90d] += _from_both(name, trust_on, gp_on, s, n, t - SHARED_DAYS)
+            row[AT.shared_prescribing_90d] += _from_both(name, now.trust_on, now.gp_on, s, n, t - SHARED_DAYS)
             if t > end[s] + CURRENT_GRACE_DAYS:
                 if psychotropic and not required[s]:
                     newest = max(newest, end[s])
@@ -234,7 +329,7 @@ def regimen_kernel(
             if flag & ANTIPSYCHOTIC:
                 row[AT.antipsychotics] += first
                 row[AT.antipsychotics_60d] += first_60
-                share = 100.0 * last_dose[s] / maximum[name[s]]
+                share = 100.0 * now.last_dose[s] / maximum[name[s]]
                 if not np.isnan(share):
                     row[AT.percent_of_max] = (
                         share if np.isnan(row[AT.percent_of_max]) else row[AT.percent_of_max] + share
@@ -256,11 +351,11 @@ def regimen_kernel(
                     row[AT.switches_90d] += 1
                     break
         if row[AT.percent_of_max] > HIGH_DOSE_PERCENT:
-            settled = _NEVER
+            since = _NEVER
             for s in range(n):
                 if flags[name[s]] & ANTIPSYCHOTIC and t <= end[s] + CURRENT_GRACE_DAYS:
-                    settled = max(settled, max(start[s], dosed_on[s]))
-            row[AT.high_dose_days] = t - settled
+                    since = max(since, max(start[s], now.dosed_on[s]))
+            row[AT.high_dose_days] = t - since
         if row[AT.acb_total] >= 3:
             row[AT.acb_high_days] = t - _reached_three(acb, name, start, end, n, t)
         row[AT.days_since_change] = t - newest if newest > _NEVER else np.nan

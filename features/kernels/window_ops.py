@@ -53,6 +53,17 @@ class Runs(NamedTuple):
     """[operation] events of the feature's stream that count so far."""
     seen: np.ndarray
     """[operation] events of its other stream so far; for COUNT_SINCE 1 from the first on."""
+    streams: np.uint64
+    """The streams (bits) that these features read."""
+
+
+@part(_nrt=True)
+def streams_read(ops):
+    """[operation] the streams (bits) that it reads."""
+    found = np.zeros(ops.shape[0], np.uint64)
+    for k in range(ops.shape[0]):
+        found[k] = np.uint64(1) << np.uint64(ops[k].stream) | np.uint64(1) << np.uint64(ops[k].other)
+    return found
 
 
 @part(_nrt=True)
@@ -61,13 +72,31 @@ def runs_of(ops):
     ordered = 0
     for k in range(ops.shape[0]):
         ordered += ops[k].op == COUNT_SINCE or ops[k].op == RECENT_SHARE
-    feature = np.zeros(ordered, np.int64)
+    feature, reads, streams = np.zeros(ordered, np.int64), streams_read(ops), np.uint64(0)
     ordered = 0
     for k in range(ops.shape[0]):
         if ops[k].op == COUNT_SINCE or ops[k].op == RECENT_SHARE:
             feature[ordered] = k
+            streams |= reads[k]
             ordered += 1
-    return Runs(feature, np.zeros(ops.shape[0], np.float64), np.zeros(ops.shape[0], np.float64))
+    return Runs(feature, np.zeros(ops.shape[0], np.float64), np.zeros(ops.shape[0], np.float64), streams)
+
+
+@inlined
+def undecided(runs, ops, theirs):
+    """The streams (bits) of the features that still need an older event, of a person who has events of ``theirs``."""
+    found = np.uint64(0)
+    for m in range(runs.feature.shape[0]):
+        k = runs.feature[m]
+        asked = ops[k]
+        mine, other = np.uint64(1) << np.uint64(asked.stream), np.uint64(1) << np.uint64(asked.other)
+        if asked.op == COUNT_SINCE:
+            waiting = theirs & mine != 0 and runs.seen[k] == 0.0
+        else:
+            waiting = theirs & other != 0 and runs.seen[k] < asked.number
+        if waiting:
+            found |= (mine | other) & theirs
+    return found
 
 
 @inlined
@@ -101,10 +130,10 @@ def follow(runs, mask, ops):
 
 
 def fading_weights(half_lives: Sequence[int]) -> npt.NDArray[np.float64]:
-    """[half-life, age in days] what an event counts: 1 today, half as much after each half-life, 0 from
+    """[age in days, half-life] what an event counts: 1 today, half as much after each half-life, 0 from
     ``FADED_AWAY`` of them."""
-    ages = np.arange(max(half_lives, default=0) * FADED_AWAY + 1)
-    halves = ages / np.array(half_lives, np.float64).reshape(-1, 1)
+    ages = np.arange(max(half_lives, default=0) * FADED_AWAY + 1).reshape(-1, 1)
+    halves = ages / np.array(half_lives, np.float64)
     return np.where(halves <= FADED_AWAY, 0.5**halves, 0.0)
 
 
@@ -141,7 +170,7 @@ def value_of(asked, totals, runs, k):
     elif op == USUAL_PROVIDER:
         x = _largest_share(totals, s, w)
     elif op == GAP_RATIO:
-        usual = _median_gap(totals.ages[s], totals.stream[s].n_ages)
+        usual = _usual_gap(totals, s)
         if usual >= 1:
             x = totals.stream[s].last_age / usual
     else:
@@ -209,20 +238,33 @@ def _largest_share(totals, s, w):
     return np.nan
 
 
-@part(_nrt=True)
-def _median_gap(ages, count):
-    """Median of the differences of ``ages[:count]`` (ascending, at most KEPT_AGES), NaN with fewer than MIN_GAPS gaps.
-
-    numpy's median gives the same and takes longer to compile than the whole walk around it.
-    """
-    gaps = count - 1
+@inlined
+def _usual_gap(totals, s):
+    """Median of the differences of the ages of a stream's newest events, NaN with fewer than MIN_GAPS gaps. From one
+    date to the next most people have the same gaps, and the same median."""
+    gaps = totals.stream[s].n_ages - 1
     if gaps < MIN_GAPS:
         return np.nan
-    ordered = np.empty(gaps, np.float64)
+    same = totals.usual[s, 0] == gaps
     for i in range(gaps):
-        gap, place = ages[i + 1] - ages[i], i
-        while place > 0 and ordered[place - 1] > gap:
+        gap = totals.ages[s, i + 1] - totals.ages[s, i]
+        same &= totals.gaps[s, i] == gap
+        totals.gaps[s, i] = gap
+    if not same:
+        totals.usual[s, 0] = gaps
+        totals.usual[s, 1] = _median(totals.gaps[s], gaps)
+    return totals.usual[s, 1]
+
+
+@part(_nrt=True)
+def _median(values, count):
+    """Median of the first ``count`` values. numpy's gives the same and takes longer to compile than the whole walk
+    around it."""
+    ordered = np.empty(count, np.float64)
+    for i in range(count):
+        value, place = values[i], i
+        while place > 0 and ordered[place - 1] > value:
             ordered[place] = ordered[place - 1]
             place -= 1
-        ordered[place] = gap
-    return (ordered[(gaps - 1) // 2] + ordered[gaps // 2]) / 2
+        ordered[place] = value
+    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2

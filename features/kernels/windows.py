@@ -11,14 +11,19 @@ import numpy as np
 
 from features.jit import jit
 from features.kernels.bitsets import lowest_bit
-from features.kernels.window_ops import COUNT, TOTAL, clear_runs, follow, runs_of, value_of
+from features.kernels.settled import has_settled
+from features.kernels.window_ops import COUNT, TOTAL, clear_runs, follow, runs_of, streams_read, undecided, value_of
 from features.kernels.window_totals import (
     NEEDS_ENDS,
     NEEDS_NEWEST,
+    NEEDS_OLDEST,
     accumulate,
     add_event,
+    carry,
     clear,
     empty_totals,
+    end_with,
+    ends_of,
     that_need,
     wanted_in,
 )
@@ -116,35 +121,66 @@ def window_kernel(
     ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to; ``until``
     (empty where every event stands) the last day on which it stands.
     ``windows`` ascends; its last entry is the whole history, of which nothing before ``deepest`` days is asked for.
-    ``weights`` [half-life, age] says what an event counts by its age where events fade.
+    ``weights`` [age, half-life] says what an event counts by its age where events fade.
     ``depth`` [stream] is the number of windows of which every event is read. Beyond, only the newest event is, where
     the stream needs it. So an old event mostly costs one test, and the walk ends where nothing is left to find.
     ``ops`` (ASKED) are the features.
 
-    A person has events of few of the streams: only those (``met``) are cleared, and made cumulative.
+    A person has events of few of the streams (``theirs``): only those are looked for, and only of those met in a walk
+    (``met``) are totals cleared, made cumulative and read. All other features are those of a person without an event.
+
+    On several days of one person the newest and the oldest of the events that are settled (the first of ``past``) are
+    carried from day to day (``ends``), and nothing is sought among them.
     """
-    totals, runs = empty_totals(needs, windows.shape[0], weights.shape[0]), runs_of(ops)
+    totals, runs = empty_totals(needs, windows.shape[0], weights.shape[1]), runs_of(ops)
     wanted, newest = wanted_in(depth, windows.shape[0]), that_need(needs, NEEDS_NEWEST)
-    valued, met = that_need(needs, NEEDS_ENDS), np.uint64(0)
+    valued, met, oldest = that_need(needs, NEEDS_ENDS), np.uint64(0), that_need(needs, NEEDS_OLDEST)
+    ends, past = ends_of(needs.shape[0]), 0
+    reads, nothing = streams_read(ops), np.empty(ops.shape[0])
+    for k in range(ops.shape[0]):
+        nothing[k] = value_of(ops[k], totals, runs, k)
+    before, reached, last, theirs, carried = -1, 0, 0, np.uint64(1), np.uint64(0)
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
+        start, end = offsets[who], offsets[who + 1]
+        if who != before or t < reached:
+            last, past, carried = bisect(day, start, end, t), start, np.uint64(0)
+            if bits.shape[0] > 0:
+                theirs = np.uint64(0)
+                for i in range(start, end):
+                    theirs |= bits[i]
+        before, reached = who, t
+        while last < end and day[last] < t:
+            last += 1
+        if r + 1 < person.shape[0] and person[r + 1] == who:
+            while past < last and has_settled(known, until, past, t):
+                if until.shape[0] == 0 or until[past] >= t:
+                    mask = (bits[past] if bits.shape[0] > 0 else np.uint64(1)) & (newest | oldest)
+                    carry(ends, mask, carried, day[past], value[past] if valued != 0 else np.nan)
+                    carried |= mask
+                past += 1
         while met != 0:
             s = lowest_bit(met)
             met &= met - np.uint64(1)
             clear(totals, s, needs[s], depth[s])
         clear_runs(runs)
-        w, start, seeking = 0, offsets[who], newest
-        i = bisect(day, start, offsets[who + 1], t) - 1
+        w, seeking, running = 0, newest & theirs, undecided(runs, ops, theirs)
+        i = last - 1
         while i >= start and t - day[i] <= deepest:
             age = t - day[i]
             while age > windows[w]:
                 w += 1
-            asked = wanted[w] | seeking
+            asked = (wanted[w] & theirs) | running
+            if i >= past:
+                asked |= seeking | (oldest & theirs)
             if asked == 0:
                 break
             mask = (bits[i] if bits.shape[0] > 0 else np.uint64(1)) & asked
             if mask != 0 and known[i] < t and (until.shape[0] == 0 or until[i] >= t):
-                follow(runs, mask, ops)
+                if mask & runs.streams:
+                    follow(runs, mask, ops)
+                    if running != 0:
+                        running = undecided(runs, ops, theirs)
                 new = mask & ~met
                 met |= mask
                 while new != 0:
@@ -156,6 +192,12 @@ def window_kernel(
                     mask &= mask - np.uint64(1)
                     add_event(totals, s, w, needs[s], age, value, ident, weights, i)
             i -= 1
+        left = carried & (seeking | oldest)
+        met |= left
+        while left != 0:
+            s = lowest_bit(left)
+            left &= left - np.uint64(1)
+            end_with(totals.stream[s], ends[s], needs[s], t)
         left = met
         while left != 0:
             s = lowest_bit(left)
@@ -163,4 +205,7 @@ def window_kernel(
             accumulate(totals, s, needs[s], depth[s])
         row = out_row[r]
         for k in range(ops.shape[0]):
-            out[row, ops[k].column] = value_of(ops[k], totals, runs, k)
+            x = nothing[k]
+            if reads[k] & met:
+                x = value_of(ops[k], totals, runs, k)
+            out[row, ops[k].column] = x

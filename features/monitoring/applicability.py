@@ -55,7 +55,7 @@ def _cardiac_older_high(s: Situation) -> Answers:
 
 def _inpatient_or_cardiac(s: Situation) -> Answers:
     stays = s.p.records.columns("stays")
-    row = s.latest("stays", stays["admitted_on"], np.ones(len(stays["admitted_on"]), bool))
+    row = s.latest(s.p.events("stays", "", lambda: np.ones(len(stays["admitted_on"]), bool)))
     over = np.zeros(len(row), bool)
     if len(stays["admitted_on"]):
         over = (stays["discharged_on"][row] < s.as_of) & (stays["discharge_known_on"][row] < s.as_of)
@@ -63,8 +63,7 @@ def _inpatient_or_cardiac(s: Situation) -> Answers:
 
 
 def _methadone(s: Situation) -> Answers:
-    columns = s.p.records.columns("supplies")
-    row = s.latest("supplies", columns["supplied_on"], s.p.medicine_in["methadone"], s.p.regimen.until)
+    row = s.latest(s.p.supplies("methadone"))
     dose = np.where(row >= 0, s.p.regimen.dose_mg_a_day[row] if len(s.p.regimen.day) else np.nan, np.nan)
     yes = (dose > 100) | (s.regimen("qt_medicines") >= 2)
     return np.where(yes, APPLIES, np.where(np.isnan(dose), CANNOT_ASSESS, DOES_NOT)).astype(np.int8)

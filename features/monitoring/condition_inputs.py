@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from features.medicines import regimen
 from features.records import Records
+from features.records.table import FEW, rows_kept
 from features.records.tables import TABLES
 from features.reference import MEDICINES, medicines_meant
 from features.reference.diagnoses import in_group
@@ -36,7 +37,24 @@ GROUPS = ("smi", "cardiac", "thyroid", "pregnancy")
 """Groups of diagnoses that a condition reads."""
 MOST_KEPT = 4_096
 """Pairs of words that are kept with what they say: the next person has the same."""
+_ALL_STAND = np.zeros(0, np.int32)
+"""For tables in which every row counts."""
 _DIURETIC = ("thiazide diuretic", "loop diuretic", "potassium-sparing diuretic")
+
+
+@dataclass(frozen=True)
+class KeptRows:
+    """The rows of a table that one lookup reads: their places in the table, and where each person's begin."""
+
+    row: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    day: Days
+    known: Days
+    until: Days
+    """The last day on which each row stands; empty where every row does."""
+
+    def __len__(self) -> int:
+        return len(self.row)
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,32 @@ class ConditionInputs:
     interval: npt.NDArray[np.int16]
     infection: Bools
     medicine_in: dict[str, Bools]
+    kept: dict[tuple[str, str], KeptRows]
+    """Rows that were chosen before: most rows of a table are of no interest to a lookup, and every shard of people
+    asks for the same."""
+
+    def events(self, table: str, name: str, keep: Callable[[], Bools]) -> KeptRows:
+        """Rows of ``table`` that ``keep`` marks, by the day of the event. ``name`` names them among those of the
+        table."""
+        day = TABLES[table].event_day or ""
+        return self._once(table, name, lambda: (day, keep(), None))
+
+    def supplies(self, name: str, dosed: bool = False) -> KeptRows:
+        """Supplies of a set of medicines; if ``dosed``, only those of a known dose."""
+        keep = self.medicine_in[name]
+        if dosed:
+            keep = keep & (self.regimen.dose_mg_a_day >= 0)  # no dose is not 0
+        return self._once("supplies", f"{name} {dosed}", lambda: ("supplied_on", keep, self.regimen.until))
+
+    def _once(self, table: str, name: str, choose: Callable[[], tuple[str, Bools, Days | None]]) -> KeptRows:
+        found = self.kept.get((table, name))
+        if found is None:
+            day, keep, until = choose()
+            columns, (row, offsets) = self.records.columns(table), rows_kept(self.records.offsets(table), keep)
+            stands = _ALL_STAND if until is None else until[row]
+            found = KeptRows(row, offsets, columns[day][row], columns["known_on"][row], stands)
+            self.kept[table, name] = found
+        return found
 
 
 def prepare(records: Records) -> ConditionInputs:
@@ -81,6 +125,7 @@ def _prepare(records: Records) -> ConditionInputs:
         said[_KINDS.index("clozapine_interval")],
         codes["infection"] == 1,
         dict(zip(_MEDICINES_OF, medicine_in, strict=True)),
+        {},
     )
 
 
@@ -93,10 +138,23 @@ def _by_row(
 ) -> npt.NDArray[np.int16]:
     """Shape (width, rows): what ``say`` makes of the two words of each row. It is asked once for two words."""
     (one, ones), (other, others) = (records.coded(table, name) for name in columns)
-    seen: dict[tuple[int, int], int] = {}
-    pair = [seen.setdefault(words, len(seen)) for words in zip(one.tolist(), other.tolist(), strict=True)]
+    seen, pair = _pairs(one, other)
     found = np.array([say(ones[i], others[j]) for i, j in seen], np.int16).reshape(-1, width)
-    return found.T[:, np.array(pair, np.int64)]
+    return found.T[:, pair]
+
+
+def _pairs(
+    one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]
+) -> tuple[list[tuple[int, int]], npt.NDArray[np.int64]]:
+    """The different pairs of two codes a row, which are at least -1, and which of them each row has."""
+    if len(one) <= FEW:
+        seen: dict[tuple[int, int], int] = {}
+        pair = [seen.setdefault(codes, len(seen)) for codes in zip(one.tolist(), other.tolist(), strict=True)]
+        return list(seen), np.array(pair, np.int64)
+    width = int(other.max()) + 2
+    found, place = np.unique((one + 1) * width + other + 1, return_inverse=True)
+    first, second = np.divmod(found, width)
+    return list(zip((first - 1).tolist(), (second - 1).tolist(), strict=True)), place
 
 
 @lru_cache(maxsize=MOST_KEPT)

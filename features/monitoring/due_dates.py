@@ -34,7 +34,6 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
-from features.kernels import lookups
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.schedule import APPLIES, FOREVER, courses_kernel, due_kernel, latest_kernel
 from features.monitoring import condition_inputs
@@ -356,19 +355,11 @@ def _by_register(
 
 def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
     """Day from which each scope without a medicine counts; NO_DAY if the person is not in it."""
-    records, person, as_of = situation.p.records, situation.person, situation.as_of
-
-    def first(table: str, day: str, keep: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int32]:
-        columns = records.columns(table)
-        days = columns[day]
-        kept = np.ones(len(days), bool) if keep is None else keep
-        row = lookups.first_row(
-            records.offsets(table), days, columns["known_on"], np.zeros(0, np.int32), kept, person, as_of
-        )
-        return np.where(row >= 0, days[row] if len(days) else NO_DAY, NO_DAY).astype(np.int32)
-
-    referred = first("referrals", "opened_on")
-    smi = np.where(referred == NO_DAY, first("conditions", "recorded_on", situation.p.diagnosis["smi"]), referred)
+    p, as_of = situation.p, situation.as_of
+    referrals = p.events("referrals", "", lambda: np.ones(len(p.records.columns("referrals")["known_on"]), bool))
+    referred = situation.first_day(referrals)
+    diagnosed = situation.first_day(p.events("conditions", "smi", lambda: p.diagnosis["smi"]))
+    smi = np.where(referred == NO_DAY, diagnosed, referred)
 
     def since(field: str) -> npt.NDArray[np.int32]:
         days = situation.regimen(field)

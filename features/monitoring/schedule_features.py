@@ -25,11 +25,12 @@ VERBS = {
 
 @dataclass(frozen=True)
 class ScheduleFeatures:
-    """Maps each monitoring feature to its verb and output column, and lists which features read item ``i``
-    (``readers[first[i]:first[i + 1]]``).
+    """Maps each monitoring feature to its verb, its output column and the group of items that it reads, and lists the
+    groups of item ``i`` (``readers[first[i]:first[i + 1]]``). Features of one scope and the same tests share a group.
     """
 
     verbs: npt.NDArray[np.int64]
+    group: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
     readers: npt.NDArray[np.int64]
     columns: npt.NDArray[np.int64]
@@ -44,11 +45,13 @@ class ScheduleFeatures:
                     f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for "
                     f"{feature.scope or 'anyone'}"
                 )
-        readers = [[k for k, mine in enumerate(chosen) if item in mine] for item in range(len(items()))]
+        groups = list(dict.fromkeys(map(tuple, chosen)))
+        readers = [[g for g, mine in enumerate(groups) if item in mine] for item in range(len(items()))]
         return cls(
             np.array([VERBS[feature.verb] for _, feature in placed], np.int64),
+            np.array([groups.index(tuple(mine)) for mine in chosen], np.int64),
             np.cumsum([0, *map(len, readers)]),
-            np.array([k for reading in readers for k in reading], np.int64),
+            np.array([g for reading in readers for g in reading], np.int64),
             np.array([column for column, _ in placed], np.int64),
         )
 
@@ -70,6 +73,7 @@ class ScheduleFeatures:
             grace_days(),
             _test_of(),
             self.verbs,
+            self.group,
             self.first,
             self.readers,
             as_of,

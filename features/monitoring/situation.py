@@ -15,7 +15,7 @@ from features.kernels import lookups
 from features.kernels.schedule import APPLIES, CANNOT_ASSESS, DOES_NOT
 from features.medicines import regimen
 from features.medicines.regimen import FIELDS
-from features.monitoring.condition_inputs import ConditionInputs
+from features.monitoring.condition_inputs import ConditionInputs, KeptRows
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import TESTS, high_limit, low_limit
@@ -25,8 +25,6 @@ Int = npt.NDArray[np.int64]
 Days = npt.NDArray[np.int32]
 Answers = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
-_ALL_STAND = np.zeros(0, np.int32)
-"""For tables in which every row counts."""
 EVENTS = ("amber_result", "red_result", "treatment_break", "clozapine_event", "lithium_event", "clozapine_stop")
 NEW_START_DAYS = 28
 """A clozapine break of more than four weeks is a new start, not a break (docs/clinical.md section 4.6)."""
@@ -67,22 +65,35 @@ class Situation:
         return self.p.sex[self.person]
 
     def diagnosed(self, group: str) -> Bools:
-        columns = self.p.records.columns("conditions")
-        return self.latest("conditions", columns["recorded_on"], self.p.diagnosis[group]) >= 0
+        return self.latest(self.p.events("conditions", group, lambda: self.p.diagnosis[group])) >= 0
 
-    def latest(self, table: str, day: Days, keep: Bools, until: Days = _ALL_STAND) -> Int:
-        records = self.p.records
-        return lookups.latest_row(
-            records.offsets(table), day, records.columns(table)["known_on"], until, keep, self.person, self.as_of
-        )
+    def latest(self, rows: KeptRows) -> Int:
+        """Position in its table of the latest visible row, -1 where there is none."""
+        if not len(rows):
+            return np.full(len(self.person), -1, np.int64)
+        place = lookups.latest_row(rows.offsets, rows.day, rows.known, rows.until, self.person, self.as_of)
+        return np.where(place >= 0, rows.row[place], -1)
+
+    def latest_day(self, rows: KeptRows) -> Days:
+        """Day of the latest visible row, NO_DAY where there is none."""
+        if not len(rows):
+            return np.full(len(self.person), NO_DAY, np.int32)
+        place = lookups.latest_row(rows.offsets, rows.day, rows.known, rows.until, self.person, self.as_of)
+        return np.where(place >= 0, rows.day[place], NO_DAY).astype(np.int32)
+
+    def first_day(self, rows: KeptRows) -> Days:
+        """Day of the first visible row, NO_DAY where there is none."""
+        if not len(rows):
+            return np.full(len(self.person), NO_DAY, np.int32)
+        place = lookups.first_row(rows.offsets, rows.day, rows.known, rows.until, self.person, self.as_of)
+        return np.where(place >= 0, rows.day[place], NO_DAY).astype(np.int32)
 
     def yes_no(self, kind: str) -> npt.NDArray[np.int8]:
         """1 yes, 0 no, -1 not recorded: the latest value of a circumstance."""
-        codes = self.p.yes_no[kind]
-        return self._code(codes)
+        return self._code(kind, self.p.yes_no[kind])
 
-    def _code(self, codes: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        row = self.latest("circumstances", self.p.records.columns("circumstances")["from_on"], codes >= 0)
+    def _code(self, kind: str, codes: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        row = self.latest(self.p.events("circumstances", kind, lambda: codes >= 0))
         return np.where(row >= 0, codes[row] if len(codes) else np.int8(-1), np.int8(-1)).astype(np.int8)
 
     @cached_property
@@ -90,72 +101,58 @@ class Situation:
         """Days of break after which blood counts restart: the service's limit, or the strictest if the service is not
         recorded.
         """
-        code = self._code(self.p.service)
+        code = self._code("clozapine_service", self.p.service)
         return np.where(code >= 0, code, int(STRICTEST_DAYS)).astype(np.int64)
 
     def result(self, test: str, lowest: bool = False) -> npt.NDArray[np.float64]:
         """The latest (or lowest) visible value of a test, NaN if there is none."""
-        records, columns = self.p.records, self.p.records.columns("results")
-        keep = (columns["test"] == list(TESTS).index(test)) & ~np.isnan(columns["value"])
+        columns = self.p.records.columns("results")
+        place = list(TESTS).index(test)
+        rows = self.p.events("results", test, lambda: (columns["test"] == place) & ~np.isnan(columns["value"]))
+        if not len(rows):
+            return np.full(len(self.person), np.nan)
         if lowest:
-            return lookups.lowest_value(
-                records.offsets("results"),
-                columns["taken_on"],
-                columns["known_on"],
-                keep,
-                columns["value"],
-                self.person,
-                self.as_of,
-            )
-        row = self.latest("results", columns["taken_on"], keep)
-        return np.where(row >= 0, columns["value"][row] if len(columns["value"]) else np.nan, np.nan)
+            values = columns["value"][rows.row]
+            return lookups.lowest_value(rows.offsets, rows.day, rows.known, values, self.person, self.as_of)
+        row = self.latest(rows)
+        return np.where(row >= 0, columns["value"][row], np.nan)
 
     def current(self, name: str) -> Bools:
         """Whether a medicine of a set was supplied and has not run out for more than 28 days."""
-        p, taking = self.p, self.p.regimen
-        end = lookups.latest_end(
-            taking.offsets,
-            taking.day,
-            taking.known,
-            taking.until,
-            taking.length,
-            p.medicine_in[name],
-            self.person,
-            self.as_of,
-        )
+        rows = self.p.supplies(name)
+        if not len(rows):
+            return np.zeros(len(self.person), bool)
+        length = self.p.regimen.length[rows.row]
+        end = lookups.latest_end(rows.offsets, rows.day, rows.known, rows.until, length, self.person, self.as_of)
         return np.asarray((end != NO_DAY) & (end.astype(np.int64) + RUN_OUT_DAYS >= self.as_of))
 
     def changed(self, name: str) -> Days:
         """Day on which the dose of a medicine last changed, NO_DAY where it did not."""
-        p, taking = self.p, self.p.regimen
-        dose = np.where(p.medicine_in[name] & ~np.isnan(taking.dose_mg_a_day), taking.dose_mg_a_day, -1.0)
-        return lookups.latest_change(
-            taking.offsets, taking.day, taking.known, taking.until, dose, self.person, self.as_of
-        )
+        rows = self.p.supplies(name, dosed=True)
+        return self._latest_change(rows, self.p.regimen.dose_mg_a_day)
+
+    def _latest_change(self, rows: KeptRows, values: npt.NDArray[np.float64] | npt.NDArray[np.int8]) -> Days:
+        if not len(rows):
+            return np.full(len(self.person), NO_DAY, np.int32)
+        mine = values[rows.row].astype(np.float64, copy=False)
+        return lookups.latest_change(rows.offsets, rows.day, rows.known, rows.until, mine, self.person, self.as_of)
 
     def started(self, name: str) -> Days:
         """Day on which a medicine of a set was last started, or restarted after it had run out for more than 28
         days.
         """
-        p = self.p
-        keep = p.medicine_in[name]
-        limit = np.full(len(self.person), RUN_OUT_DAYS, np.int64)
-        restart, _ = lookups.latest_break(
-            p.regimen.offsets,
-            p.regimen.day,
-            p.regimen.known,
-            p.regimen.until,
-            p.regimen.length,
-            keep,
-            limit,
-            self.person,
-            self.as_of,
+        restart, _ = self._latest_break(name, np.full(len(self.person), RUN_OUT_DAYS, np.int64))
+        return np.where(restart == NO_DAY, self.first_day(self.p.supplies(name)), restart).astype(np.int32)
+
+    def _latest_break(self, name: str, limit: Int) -> tuple[Days, Days]:
+        """Latest restart of a medicine of a set after more than ``limit`` days, and the days missed."""
+        rows = self.p.supplies(name)
+        if not len(rows):
+            return np.full(len(self.person), NO_DAY, np.int32), np.zeros(len(self.person), np.int32)
+        length = self.p.regimen.length[rows.row]
+        return lookups.latest_break(
+            rows.offsets, rows.day, rows.known, rows.until, length, limit, self.person, self.as_of
         )
-        first = lookups.first_row(
-            p.regimen.offsets, p.regimen.day, p.regimen.known, p.regimen.until, keep, self.person, self.as_of
-        )
-        begun = np.where(first >= 0, p.regimen.day[first] if len(p.regimen.day) else NO_DAY, NO_DAY)
-        return np.where(restart == NO_DAY, begun, restart).astype(np.int32)
 
     @cached_property
     def lithium_high_risk(self) -> Answers:
@@ -185,20 +182,27 @@ class Situation:
     def cardiac(self) -> Answers:
         return known_if(self.diagnosed("cardiac"))
 
+    @property
+    def _counts(self) -> KeptRows:
+        """Results that are a count of white cells or neutrophils."""
+        columns = self.p.records.columns("results")
+        return self.p.events(
+            "results", "blood counts", lambda: (_PARTS[columns["test"]] >= 0) & ~np.isnan(columns["value"])
+        )
+
     @cached_property
     def colour(self) -> tuple[npt.NDArray[np.int8], Days]:
         """The colour of the clozapine blood count in force, and the day that set it."""
-        records, columns = self.p.records, self.p.records.columns("results")
-        part = _PARTS[columns["test"]]
-        if part.max(initial=-1) < 0:
+        rows, columns = self._counts, self.p.records.columns("results")
+        if not len(rows):
             return np.full(len(self.person), lookups.GREEN, np.int8), np.full(len(self.person), NO_DAY, np.int32)
         registered = (self.yes_no("benign_ethnic_neutropenia") == 1).astype(np.int64)
         return lookups.blood_colour(
-            records.offsets("results"),
-            columns["taken_on"],
-            columns["known_on"],
-            part,
-            columns["value"],
+            rows.offsets,
+            rows.day,
+            rows.known,
+            _PARTS[columns["test"][rows.row]],
+            columns["value"][rows.row],
             _COLOUR_LIMITS,
             registered,
             self.person,
@@ -208,37 +212,23 @@ class Situation:
     @cached_property
     def counted(self) -> Bools:
         """Whether any white cell or neutrophil count is known."""
-        columns = self.p.records.columns("results")
-        part = _PARTS[columns["test"]]
-        if part.max(initial=-1) < 0:
-            return np.zeros(len(self.person), bool)
-        return self.latest("results", columns["taken_on"], (part >= 0) & ~np.isnan(columns["value"])) >= 0
+        return self.latest(self._counts) >= 0
 
     @cached_property
     def clozapine_break(self) -> tuple[Days, Days]:
         """Day on which clozapine began again after the latest break past the service's limit, NO_DAY where there was
         none, and the days missed."""
-        p = self.p
-        return lookups.latest_break(
-            p.regimen.offsets,
-            p.regimen.day,
-            p.regimen.known,
-            p.regimen.until,
-            p.regimen.length,
-            p.medicine_in["clozapine"],
-            self.service_limit,
-            self.person,
-            self.as_of,
-        )
+        return self._latest_break("clozapine", self.service_limit)
 
     @cached_property
     def recorded_interval(self) -> tuple[Int, Days]:
         """Days between clozapine counts by the latest entry of the register or the record (0 where there is none, or
         it is not understood), and the day of the entry."""
         codes, columns = self.p.interval, self.p.records.columns("circumstances")
-        if not (codes >= 0).any():
+        rows = self.p.events("circumstances", "clozapine_interval", lambda: codes >= 0)
+        if not len(rows):
             return np.zeros(len(self.person), np.int64), np.full(len(self.person), NO_DAY, np.int32)
-        row = self.latest("circumstances", columns["from_on"], codes >= 0)
+        row = self.latest(rows)
         days = np.where(row >= 0, codes[row], 0).astype(np.int64)
         return days, np.where(row >= 0, columns["from_on"][row], NO_DAY).astype(np.int32)
 
@@ -265,18 +255,8 @@ class Situation:
     def _clozapine_event(self) -> Days:
         """Day of the latest event after which a clozapine level is due: smoking changed, an infection, a medicine."""
         p = self.p
-        circumstances = p.records.columns("circumstances")
-        smoking = lookups.latest_change(
-            p.records.offsets("circumstances"),
-            circumstances["from_on"],
-            circumstances["known_on"],
-            _ALL_STAND,
-            p.smoking,
-            self.person,
-            self.as_of,
-        )
-        ill = self.latest("circumstances", circumstances["from_on"], p.infection)
-        infected = np.where(ill >= 0, circumstances["from_on"][ill] if len(p.infection) else NO_DAY, NO_DAY)
+        smoking = self._latest_change(p.events("circumstances", "smoking", lambda: p.smoking >= 0), p.smoking)
+        infected = self.latest_day(p.events("circumstances", "infection", lambda: p.infection))
         return _latest_of(smoking, infected, self.started("cyp1a2"))
 
 

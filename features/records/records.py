@@ -76,6 +76,7 @@ class Records:
         self.unread = unread if unread is not None else Unread.none()
         self.versions = dict(versions or {})
         self._kept: dict[Any, Any] = {}
+        self._keeps = len(patient_ids) <= KEPT_PEOPLE
 
     @cached_property
     def quarantine(self) -> pd.DataFrame:
@@ -87,12 +88,12 @@ class Records:
         return pd.DataFrame() if self._quarantine is None else self._quarantine
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The result of ``make``, cached as long as these records live if they are few (a request, a shard); for many
-        it would take too much memory.
+        """The result of ``make``, cached as long as these records live if they are few (a request, a shard) or a part
+        that lives as long as one build (:meth:`between`); for many others it would take too much memory.
 
         ``key`` names everything that ``make`` depends on besides the records. A cached result must not be changed.
         """
-        if len(self) > KEPT_PEOPLE:
+        if not self._keeps:
             return make()
         if key not in self._kept:
             self._kept[key] = make()
@@ -380,11 +381,14 @@ class Records:
         return Records(self.patient_ids[places], tables, self.about, self.report, unread=unread, versions=versions)
 
     def between(self, first: int, last: int) -> Records:
-        """The records of the people at ``first`` up to ``last``, as views of these."""
+        """The records of the people at ``first`` up to ``last``, as views of these, for as long as one build: they keep
+        all that is worked out once (:meth:`once`)."""
         tables = {n: t.between(first, last) if t.spec.per_patient else t for n, t in self.tables.items()}
         unread, places = self.unread.between(first, last), np.arange(first, last)
         versions = {name: found for name, one in self.versions.items() if (found := one.at(places)) is not None}
-        return Records(self.patient_ids[first:last], tables, self.about, self.report, unread=unread, versions=versions)
+        part = Records(self.patient_ids[first:last], tables, self.about, self.report, unread=unread, versions=versions)
+        part._keeps = True
+        return part
 
     def __repr__(self) -> str:
         """The number of people and of rows of each table, and whether they are synthetic. Holds no patient's value."""

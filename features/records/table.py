@@ -179,6 +179,14 @@ def offsets_of(patient: npt.NDArray[np.int32], patients: int) -> npt.NDArray[np.
     return np.searchsorted(patient, np.arange(patients + 1), side="left").astype(np.int64)
 
 
+def rows_kept(
+    offsets: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The rows of a table that are kept, and where those of each patient begin among them."""
+    rows = np.flatnonzero(keep)
+    return rows, np.searchsorted(rows, offsets).astype(np.int64, copy=False)
+
+
 def empty_table(spec: TableSpec, patients: int) -> Table:
     columns = {column.name: empty(column, 0) for column in spec.columns if column.name != "patient_id"}
     patient = np.zeros(0, dtype=np.int32)

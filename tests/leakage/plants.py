@@ -308,7 +308,7 @@ add(
 add(
     "depot: as_of means the end of the day",
     "depot_days_past_due",
-    place=handed(coverage, "depot_kernel", 8, lambda t: t + 1),
+    place=handed(coverage, "depot_kernel", 7, lambda t: t + 1),
 )
 add(
     "regimen: known_on ignored in what is prepared",

@@ -26,7 +26,8 @@ def test_one_feature_of_three_items(verb, test_of, expected):
     out = np.empty((1, 1), np.float32)
     schedule.verbs_kernel(
         DUE, np.zeros((1, 3), np.int16), np.zeros((1, 3), np.bool_), np.ones(1, np.bool_), np.zeros(1, np.int8),
-        np.array([GRACE], np.int32), np.array(test_of, np.int32), np.array([verb], np.int64), np.array([0, 1, 2, 3]),
-        np.zeros(3, np.int64), np.array([AS_OF], np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64), out,
+        np.array([GRACE], np.int32), np.array(test_of, np.int32), np.array([verb], np.int64), np.zeros(1, np.int64),
+        np.array([0, 1, 2, 3]), np.zeros(3, np.int64), np.array([AS_OF], np.int32), np.zeros(1, np.int64),
+        np.zeros(1, np.int64), out,
     )  # fmt: skip
     assert out[0, 0] == pytest.approx(expected)

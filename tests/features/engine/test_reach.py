@@ -66,11 +66,13 @@ def test_a_feature_is_the_same_beside_one_of_the_last_days(verb: str, window: in
     assert values[1] == pytest.approx(expected, nan_ok=True)
 
 
+SOME = ("days_since_last", "latest", "never_recorded", "days_since_first", "count_since", "recent_share")
+"""Verbs that read the newest events or the oldest, wherever they lie."""
+
+
 def test_every_verb_says_how_far_it_reads():
     assert {verb: reach(_feature(verb, 90)) for verb in WINDOW_OPS if not verb.startswith("fading")} == {
-        verb: {"days_since_last": 0, "latest": 0, "never_recorded": 0}.get(
-            verb, WHOLE if verb in ("days_since_first", "gap_ratio", "count_since", "recent_share") else 90
-        )
+        verb: 0 if verb in SOME else WHOLE if verb == "gap_ratio" else 90
         for verb in WINDOW_OPS
         if not verb.startswith("fading")
     }
