@@ -65,7 +65,7 @@ How builds grow from 5,000 to 200,000 people stands in [spark.md](spark.md), the
 ## Where one request goes
 
 Milliseconds of processor time of one `POST /v1/scores` (one person with two years of history, a simulated trust of {people} people), in one process and without a network: {requests} requests in {rounds} rounds, each figure the median of the rounds' medians, from
-`python -m tests.benchmarks.parts HOME`. Before is commit `{commit}`. Before and after ran in turn on the same machine, which other work kept busy: read the shares. A part does not count the parts inside it.
+`python -m tests.benchmarks.parts HOME`. Before is commit `{commit}`. Before and after ran side by side on one machine, which other work kept busy: parts that nobody changed differ by up to a tenth. A part does not count the parts inside it.
 
 | part | before | after | times |
 |---|---:|---:|---:|
