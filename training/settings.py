@@ -273,6 +273,7 @@ class TrainingSettings(Section):
 
 class TuningSettings(Section):
     trials: int = Field(default=0, ge=0)
+    patience: int = Field(default=30, ge=0)
     seconds: float = Field(default=600, gt=0)
 
 

@@ -204,16 +204,18 @@ def _tune(ready: Prepared, settings: Settings, clock: Clock) -> Tuned:
 
     found = tune(
         ready.matrix,
-        ready.spine["patient_id"].tolist(),
+        ready.spine,
         ready.labels,
         ready.split.train,
         settings.outcomes.horizons,
         settings.training,
         settings.tuning,
+        weights=ready.weights,
     )
-    for outcome in settings.outcomes.horizons:
-        best = found.best(outcome)
-        clock.progress(f"{outcome}: log loss {best.log_loss:.5f} with trial {best.number} (0 is mlflow.yaml's own)")
+    for confirmed in found.confirmed.values():
+        clock.progress(confirmed.line())
+    for outcome in found.settled:
+        clock.progress(f"{outcome}: the search ended when {settings.tuning.patience} trials in a row were no better")
     if found.cut:
         clock.progress(
             f"the time ran out before the trials of {', '.join(found.cut)}: another machine may find another answer"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, BindParameter, Connection, Row, Select, and_, bindparam, func, select
+from sqlalchemy import Connection, Row, and_, func, select
 
 from serving.identity.callers import Caller
 from serving.storage.explanations import of_row, whole
@@ -21,20 +20,15 @@ from serving.storage.tables import (
     summaries,
     timelines,
 )
-from serving.storage.visible import KEPT, of_seen, seen, visible_people
+from serving.storage.visible import of_seen, seen, visible_people
 
 TREND_RUNS = 26
-PERSON: BindParameter[str] = bindparam("person")
 
 
 def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
     """The person's row in the published run with the team's name, or None if the caller may not see them."""
-    return connection.execute(_person(visible_people(caller)), {"person": patient_id}).first()
-
-
-@lru_cache(maxsize=KEPT)
-def _person(visible: CTE) -> Select[Any]:
-    return (
+    visible = visible_people(caller)
+    query = (
         select(*whole(people), run_teams.c.name.label("team_name"))
         .join(
             visible,
@@ -46,24 +40,21 @@ def _person(visible: CTE) -> Select[Any]:
         )
         .join(run_teams, and_(run_teams.c.run_id == people.c.run_id, run_teams.c.team_id == people.c.team_id))
         .outerjoin(person_explanations, of_row(people))
-        .where(people.c.patient_id == PERSON)
+        .where(people.c.patient_id == patient_id)
         .order_by(people.c.team_id)
     )
+    return connection.execute(query).first()
 
 
 def risks(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
     """Every outcome and horizon of the published run."""
-    return list(connection.execute(_risks(visible_people(caller)), {"person": patient_id}))
-
-
-@lru_cache(maxsize=KEPT)
-def _risks(visible: CTE) -> Select[Any]:
-    return (
+    query = (
         select(*whole(scores))
         .outerjoin(score_explanations, of_row(scores))
-        .where(scores.c.patient_id == PERSON, of_seen(visible, scores))
+        .where(scores.c.patient_id == patient_id, of_seen(visible_people(caller), scores))
         .order_by(scores.c.outcome, scores.c.horizon_days)
     )
+    return list(connection.execute(query))
 
 
 def care_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[dict[str, Any]]:

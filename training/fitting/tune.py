@@ -1,18 +1,25 @@
-"""Searches the training parameters within a budget, from a seed, with Optuna on the training slice alone.
+"""Searches the training parameters with Optuna on the training slice alone, and takes what it finds only where that
+helps on rows that did not choose it.
 
 A trial trains on two thirds of the training slice's people and is judged by the log loss on the other third, three
-times (people are never on both sides). It reads neither the calibration slice nor the test slice. Each outcome is
-searched separately. The settings of ``mlflow.yaml`` are always trial 0, so the result is never worse than they are by
-this measure. The same seed and number of trials give the same result. If the time runs out first, the result says so,
-because it then depends on the machine.
+times (people are never on both sides). The settings of ``mlflow.yaml`` are trial 0. A search ends after its trials, or
+when ``patience`` trials in a row found nothing better. The best of many trials owes a part of its lead to chance, so it
+is then compared with the settings on two other divisions:
+
+- *other thirds* of the people, drawn anew: its gain must be above twice its standard error, counted by people;
+- *later time*: trained on two thirds of the people before a day, less the embargo, and judged by the other third after
+  it. It must not be worse there.
+
+If it fails either, the settings stay. Nothing reads the calibration slice or the test slice, which judge the outcome of
+the whole. Each outcome is searched separately. The same seed and number of trials give the same result; if the time
+runs out first, the result says so, because it then depends on the machine.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,11 +30,21 @@ import pandas as pd
 from models.risk_model import Matrix
 from training.errors import NotEnoughData
 from training.fitting.boosters import described
-from training.fitting.stacked import FEWEST_EVENTS, Floats, Mask, StackedRows, stacked_rows
+from training.fitting.stacked import (
+    FEWEST_EVENTS,
+    Floats,
+    Mask,
+    StackedRows,
+    Weights,
+    stacked_rows,
+    stacked_weights,
+)
 from training.settings import OutcomeTraining, TrainingSettings, TreeParameters, TuningSettings
 from training.statistics.resampling import codes
 
 FOLDS = 3
+LATER_SHARE = 1 / 3
+"""The last share of the training slice's days, on which the best trial is judged by later time."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +58,44 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """The best trial of one outcome beside the settings, on rows that did not choose it. Gains are of mean log loss, so
+    above 0 is better; ``error`` is the standard error of ``gain`` by people. ``later`` is None where later time holds
+    too few events."""
+
+    outcome: str
+    trial: int
+    gain: float
+    error: float
+    later: float | None
+
+    @property
+    def taken(self) -> bool:
+        return self.trial > 0 and self.gain > 2 * self.error and (self.later is None or self.later >= 0)
+
+    def line(self) -> str:
+        """What was found, for a terminal."""
+        if not self.trial:
+            return f"{self.outcome}: no trial was better than mlflow.yaml's own parameters, which stay"
+        later = "too few events to judge by later time" if self.later is None else f"{self.later:+.5f} on later time"
+        return (
+            f"{self.outcome}: trial {self.trial} changes the log loss for the better by {self.gain:+.5f} (standard "
+            f"error {self.error:.5f}) on other thirds of the people, {later}: "
+            f"{'taken' if self.taken else 'mlflow.yaml keeps its parameters'}"
+        )
+
+
+@dataclass(frozen=True)
 class Tuned:
-    """``settings`` hold the best parameters of each outcome; ``cut`` names the outcomes whose time ran out before
-    their trials.
-    """
+    """``settings`` hold each outcome's parameters: those of its best trial where that was confirmed, else the stated
+    ones. ``cut`` names the outcomes whose time ran out before their trials, ``settled`` those whose search ended
+    because nothing better came."""
 
     settings: TrainingSettings
     trials: tuple[Trial, ...]
     cut: tuple[str, ...]
+    settled: tuple[str, ...] = ()
+    confirmed: Mapping[str, Confirmation] = field(default_factory=dict)
 
     def best(self, outcome: str) -> Trial:
         return min((trial for trial in self.trials if trial.outcome == outcome), key=lambda trial: trial.log_loss)
@@ -56,7 +103,7 @@ class Tuned:
 
 def tune(
     matrix: Matrix,
-    people: Sequence[object],
+    spine: pd.DataFrame,
     labels: pd.DataFrame,
     train: Mask,
     horizons: Mapping[str, Sequence[int]],
@@ -64,75 +111,167 @@ def tune(
     budget: TuningSettings,
     features: Sequence[Any] | None = None,
     progress: Callable[[Trial], None] = lambda _: None,
+    weights: Weights | None = None,
 ) -> Tuned:
-    """Searches each outcome with ``budget.trials`` trials besides the stated settings, within ``budget.seconds``.
-    Never reads rows outside ``train``.
+    """Searches each outcome with at most ``budget.trials`` trials besides the stated settings, within
+    ``budget.seconds``. ``spine`` has patient_id and as_of, row by row with ``matrix``; ``weights`` are those of the
+    fit. Never reads rows outside ``train``. Raises NotEnoughData for too few events.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     known = described(matrix, features)
-    person = codes(pd.Series(list(people)))
-    fold_of = np.random.default_rng(settings.seed).integers(0, FOLDS, int(person.max()) + 1)[person]
-    tried: list[Trial] = []
+    person = codes(spine["patient_id"])
+    day = pd.to_datetime(spine["as_of"]).to_numpy(dtype="datetime64[D]").astype(np.int64)
+    found: list[Trial] = []
     best: dict[str, OutcomeTraining] = {}
-    cut = []
+    confirmed: dict[str, Confirmation] = {}
+    cut, settled = [], []
     for outcome, days in horizons.items():
         wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
-        folds = [
-            _Fold.of(matrix.values, wanted, train, fold_of == n, tuple(days), outcome, known) for n in range(FOLDS)
-        ]
+        rows = _Rows(outcome, tuple(days), matrix.values, wanted, train, person, day, known, weights)
         stated = settings.of(outcome)
-        study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=settings.seed))
-        until = time.monotonic() + budget.seconds / len(horizons)
-        for number in range(budget.trials + 1):
-            if number > 1 and time.monotonic() > until:
-                cut.append(outcome)
-                break
-            drawn = study.ask() if number else None
-            chosen = _stated(stated) if drawn is None else _draw(drawn)
-            own = stated.model_copy(update=dict(chosen))
-            loss = float(np.mean([fold.loss(own) for fold in folds]))
-            if drawn is not None:
-                study.tell(drawn, loss)
-            tried.append(Trial(outcome, number, chosen, loss))
-            progress(tried[-1])
-        winner = min((t for t in tried if t.outcome == outcome), key=lambda t: t.log_loss)
-        best[outcome] = OutcomeTraining(**winner.parameters)  # type: ignore[arg-type]
-    return Tuned(settings.model_copy(update={"by_outcome": best}), tuple(tried), tuple(cut))
+        tried = []
+        for trial in _search(rows, stated, budget, budget.seconds / len(horizons)):
+            tried.append(trial)
+            progress(trial)
+        winner = min(tried, key=lambda trial: trial.log_loss)
+        waited = budget.patience and len(tried) - 1 - winner.number >= budget.patience
+        if len(tried) <= budget.trials:
+            (settled if waited else cut).append(outcome)
+        confirmed[outcome] = _confirm(rows, stated, winner)
+        chosen = winner.parameters if confirmed[outcome].taken else tried[0].parameters
+        best[outcome] = OutcomeTraining(**chosen)  # type: ignore[arg-type]
+        found += tried
+    tuned = settings.model_copy(update={"by_outcome": best})
+    return Tuned(tuned, tuple(found), tuple(cut), tuple(settled), confirmed)
+
+
+def _search(rows: _Rows, stated: TrainingSettings, budget: TuningSettings, seconds: float) -> Iterator[Trial]:
+    """Trial 0, the stated settings, and then what Optuna draws."""
+    folds = rows.thirds(stated.seed)
+    study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=stated.seed))
+    until = time.monotonic() + seconds
+    best, at = np.inf, 0
+    for number in range(budget.trials + 1):
+        if number > 1 and (time.monotonic() > until or (budget.patience and number - 1 - at >= budget.patience)):
+            return
+        drawn = study.ask() if number else None
+        chosen = _stated(stated) if drawn is None else _draw(drawn)
+        own = stated.model_copy(update=dict(chosen))
+        loss = float(np.mean([fold.mean(fold.losses(own)) for fold in folds]))
+        if drawn is not None:
+            study.tell(drawn, loss)
+        if loss < best:
+            best, at = loss, number
+        yield Trial(rows.outcome, number, chosen, loss)
+
+
+def _confirm(rows: _Rows, stated: TrainingSettings, winner: Trial) -> Confirmation:
+    """The winner beside the stated settings on other thirds of the people, and on later time."""
+    if not winner.number:
+        return Confirmation(rows.outcome, 0, 0.0, 0.0, None)
+    theirs = stated.model_copy(update=dict(winner.parameters))
+    gain, error = _gain(rows.thirds(stated.seed + 1), stated, theirs)
+    later = rows.later_thirds(stated.seed + 1)
+    return Confirmation(rows.outcome, winner.number, gain, error, _gain(later, stated, theirs)[0] if later else None)
+
+
+def _gain(folds: Sequence[_Fold], stated: TrainingSettings, theirs: TrainingSettings) -> tuple[float, float]:
+    """How much lower the mean log loss of ``theirs`` is, and its standard error: rows of one person are one draw."""
+    less = np.concatenate([fold.counted * (fold.losses(stated) - fold.losses(theirs)) for fold in folds])
+    total = float(sum(fold.counted.sum() for fold in folds))
+    by_person = np.bincount(codes(np.concatenate([fold.owner for fold in folds])), less)
+    spread = by_person.std(ddof=1) if len(by_person) > 1 else np.inf
+    return float(less.sum() / total), float(spread * np.sqrt(len(by_person)) / total)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """One outcome's rows, and who and when they are. Only those of ``train`` are read."""
+
+    outcome: str
+    horizons: tuple[int, ...]
+    values: npt.NDArray[np.floating]
+    labels: Floats
+    train: Mask
+    person: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int64]
+    features: Sequence[Any]
+    weights: Weights | None
+
+    def thirds(self, seed: int) -> list[_Fold]:
+        """Each third of the people judged by training on the others. Raises NotEnoughData for too few events."""
+        aside = self._third_of(seed)
+        folds = []
+        for third in range(FOLDS):
+            fold = self._fold(self.train & (aside != third), self.train & (aside == third))
+            if fold is None:
+                events = int(np.nansum(self.labels[self.train & (aside != third)]))
+                raise NotEnoughData(
+                    f"{self.outcome} has {events} events among two thirds of the people of the training slice: too "
+                    f"few to search parameters on."
+                )
+            folds.append(fold)
+        return folds
+
+    def later_thirds(self, seed: int) -> list[_Fold]:
+        """Each third of the people judged from a day on, by training on the others' rows whose labels end before that
+        day. Empty where that leaves too few events."""
+        days = np.unique(self.day[self.train])
+        begins = days[int(len(days) * (1 - LATER_SHARE))]
+        early = self.train & (self.day + max(self.horizons) <= begins)
+        late, aside = self.train & (self.day >= begins), self._third_of(seed)
+        folds = [self._fold(early & (aside != third), late & (aside == third)) for third in range(FOLDS)]
+        whole = [fold for fold in folds if fold is not None]
+        return whole if len(whole) == FOLDS else []
+
+    def _third_of(self, seed: int) -> npt.NDArray[np.int64]:
+        return np.random.default_rng(seed).integers(0, FOLDS, int(self.person.max()) + 1)[self.person]
+
+    def _fold(self, learnt: Mask, judged: Mask) -> _Fold | None:
+        """None where there are too few events to learn from or to judge by."""
+        rows, answers = stacked_rows(self.values, self.labels, judged, self.horizons)
+        if np.nansum(self.labels[learnt]) < FEWEST_EVENTS or answers.sum() < 1:
+            return None
+        owner = np.concatenate(
+            [self.person[judged & ~np.isnan(self.labels[:, column])] for column in range(len(self.horizons))]
+        )
+        counted = (
+            np.ones(len(answers))
+            if self.weights is None
+            else stacked_weights(self.weights, self.labels, judged, self.outcome, self.horizons)
+        )
+        return _Fold(self, learnt, rows, answers, counted, owner)
 
 
 @dataclass(frozen=True)
 class _Fold:
     """Rows to train on, and rows of other people to judge by, stacked over horizons."""
 
-    train: Callable[[TrainingSettings], StackedRows]
+    of: _Rows
+    learnt: Mask
     judged: npt.NDArray[np.float32]
-    judged_answers: Floats
+    answers: Floats
+    counted: Floats
+    owner: npt.NDArray[np.int64]
 
-    @classmethod
-    def of(
-        cls,
-        values: npt.NDArray[np.floating],
-        wanted: Floats,
-        train: Mask,
-        aside: Mask,
-        days: tuple[int, ...],
-        outcome: str,
-        features: Sequence[Any],
-    ) -> _Fold:
-        judged, judged_answers = stacked_rows(values, wanted, train & aside, days)
-        events = int(np.nansum(wanted[train & ~aside]))
-        if events < FEWEST_EVENTS or judged_answers.sum() < 1:
-            raise NotEnoughData(
-                f"{outcome} has {events} events among two thirds of the people of the training slice: too few to "
-                f"search parameters on."
-            )
-        learnt = partial(StackedRows.of, values, wanted, train & ~aside, days, outcome, features)
-        return cls(learnt, judged, judged_answers)
+    def losses(self, settings: TrainingSettings) -> Floats:
+        """The log loss of each judged row."""
+        whole = self.of
+        rows = StackedRows.of(
+            whole.values,
+            whole.labels,
+            self.learnt,
+            whole.horizons,
+            whole.outcome,
+            whole.features,
+            settings,
+            whole.weights,
+        )
+        p = np.clip(np.asarray(rows.grow().predict(self.judged, num_threads=1)), 1e-12, 1 - 1e-12)
+        return -(self.answers * np.log(p) + (1 - self.answers) * np.log1p(-p))
 
-    def loss(self, settings: TrainingSettings) -> float:
-        booster = self.train(settings).grow()
-        p = np.clip(np.asarray(booster.predict(self.judged, num_threads=1)), 1e-12, 1 - 1e-12)
-        return float(-(self.judged_answers * np.log(p) + (1 - self.judged_answers) * np.log1p(-p)).mean())
+    def mean(self, losses: Floats) -> float:
+        return float(np.average(losses, weights=self.counted))
 
 
 def _draw(trial: optuna.Trial) -> dict[str, float]:

@@ -39,7 +39,7 @@ from training.settings import Settings
 from training.statistics.resampling import codes
 
 if TYPE_CHECKING:
-    from training.fitting.tune import Tuned
+    from training.fitting.tune import Confirmation, Tuned
 
 _EXPLAINED_ROWS = 1000
 
@@ -114,6 +114,8 @@ def record(
         run.table(_predictions(ready, made.contenders), "evaluation_predictions.parquet")
         for trial in made.tuned.trials if made.tuned is not None else ():
             run.child(f"{trial.outcome}, trial {trial.number}", trial.parameters, {"log_loss": trial.log_loss})
+        for outcome, one in made.tuned.confirmed.items() if made.tuned is not None else ():
+            run.metrics(_of_search(outcome, one))
         example = stack_horizons(ready.matrix.values[:5], (90,))
         columns = (*fitted.names, HORIZON_COLUMN)
         model_ids = {
@@ -240,6 +242,17 @@ def _served_words(made: Made, settings: Settings) -> dict[str, Any]:
             "no later row is left to test it on. The figures below are of a model with the same settings that stopped "
             "before the test slice; watch observed against expected once it serves."
         ),
+    }
+
+
+def _of_search(outcome: str, found: Confirmation) -> dict[str, float]:
+    """The metrics of one outcome's parameter search: its best trial beside the settings, and whether it was taken."""
+    later = {} if found.later is None else {f"tuning/{outcome}_gain_later": found.later}
+    return {
+        f"tuning/{outcome}_gain": found.gain,
+        f"tuning/{outcome}_gain_error": found.error,
+        f"tuning/{outcome}_taken": float(found.taken),
+        **later,
     }
 
 
