@@ -17,7 +17,8 @@ import pyarrow as pa
 
 LARGE_LIBRARIES = ("libllvmlite", "libarrow", "libparquet")
 """Libraries of tens of megabytes of which a process needs little once it has started: the compiler behind numba, and
-Arrow, which is read as a whole when it is loaded."""
+Arrow, which is read as a whole when it is loaded. A service held 374 MB after a request of 500 people with Arrow's code
+and pool, and 312 MB without."""
 _DONT_NEED, _ARENA_MAX = 4, -8
 """``MADV_DONTNEED`` of Linux and ``M_ARENA_MAX`` of glibc."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import CTE, BindParameter, Connection, Row, Select, and_, bindparam, func, select
 
 from serving.identity.callers import Caller
 from serving.storage.explanations import of_row, whole
@@ -20,15 +21,20 @@ from serving.storage.tables import (
     summaries,
     timelines,
 )
-from serving.storage.visible import of_seen, seen, visible_people
+from serving.storage.visible import KEPT, of_seen, seen, visible_people
 
 TREND_RUNS = 26
+PERSON: BindParameter[str] = bindparam("person")
 
 
 def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
     """The person's row in the published run with the team's name, or None if the caller may not see them."""
-    visible = visible_people(caller)
-    query = (
+    return connection.execute(_person(visible_people(caller)), {"person": patient_id}).first()
+
+
+@lru_cache(maxsize=KEPT)
+def _person(visible: CTE) -> Select[Any]:
+    return (
         select(*whole(people), run_teams.c.name.label("team_name"))
         .join(
             visible,
@@ -40,21 +46,24 @@ def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] 
         )
         .join(run_teams, and_(run_teams.c.run_id == people.c.run_id, run_teams.c.team_id == people.c.team_id))
         .outerjoin(person_explanations, of_row(people))
-        .where(people.c.patient_id == patient_id)
+        .where(people.c.patient_id == PERSON)
         .order_by(people.c.team_id)
     )
-    return connection.execute(query).first()
 
 
 def risks(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
     """Every outcome and horizon of the published run."""
-    query = (
+    return list(connection.execute(_risks(visible_people(caller)), {"person": patient_id}))
+
+
+@lru_cache(maxsize=KEPT)
+def _risks(visible: CTE) -> Select[Any]:
+    return (
         select(*whole(scores))
         .outerjoin(score_explanations, of_row(scores))
-        .where(scores.c.patient_id == patient_id, of_seen(visible_people(caller), scores))
+        .where(scores.c.patient_id == PERSON, of_seen(visible, scores))
         .order_by(scores.c.outcome, scores.c.horizon_days)
     )
-    return list(connection.execute(query))
 
 
 def care_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[dict[str, Any]]:

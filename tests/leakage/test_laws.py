@@ -89,6 +89,15 @@ def test_a_person_alone_is_the_person_in_a_crowd(trust_300: Records):
         assert told(alone, as_of) == [gaps[place]]
 
 
+def test_a_date_among_many_is_the_date_alone(trust_300: Records):
+    """Walks carry what they read from date to date of a person, which lie a day or years apart."""
+    days = trust_300.last_day_known() - np.array([1500, 900, 400, 370, 365, 31, 30, 8, 7, 1, 0], np.int32)
+    person = np.repeat(np.arange(len(trust_300), dtype=np.int64), len(days))
+    together = build_values(trust_300, person, np.tile(days, len(trust_300)).astype(np.int32), FEATURES, threads=2)
+    for place, day in enumerate(days.tolist()):
+        assert everyone(trust_300, day).tobytes() == together[place :: len(days)].tobytes()
+
+
 def test_sharding_and_threads_do_not_change_the_features(trust_300: Records):
     as_of = trust_300.last_day_known() - 30
     whole = everyone(trust_300, as_of, threads=1)
