@@ -16,8 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.engine.matrix import FeatureMatrix, in_order, read_spine
-from features.engine.plan import Walk, walks_for
+from features.engine.plan import walks_for
 from features.engine.plan_cache import ByFeatures
+from features.engine.walk import Walk
 from features.jit import jit
 from features.records import Records
 from features.records.memory import give_back

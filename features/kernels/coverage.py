@@ -189,7 +189,7 @@ def coverage_kernel(
     covered, away = np.zeros(WORDS, np.uint64), np.zeros(WORDS, np.uint64)
     supplies, most = _supplies(classes, 64), 64
     always, now = _in_hand(classes), _in_hand(classes)
-    before, reached, settled = -1, 0, 0
+    before, reached, settled = -1, np.int64(0), 0
     for r in range(person.shape[0]):
         who, t = person[r], np.int64(as_of[r])
         end = offsets[who + 1]
@@ -239,7 +239,7 @@ def coverage_kernel(
                 w = op_window[k]
                 if not on_it:
                     if ops[k] == GAP and first < t:
-                        x = max(0, t - final)
+                        x = float(max(0, t - final))
                 elif ops[k] == COVERED:
                     x = _share(covered, away, 0, w)
                 elif ops[k] == COVERED_CHANGE:
@@ -255,7 +255,7 @@ def coverage_kernel(
                     if final < t - LONGEST_WINDOW:
                         x += t - LONGEST_WINDOW - final
                 elif ops[k] == LEFT:
-                    x = max(0, final - t)
+                    x = float(max(0, final - t))
                 elif ops[k] == LONGEST_GAP or ops[k] == GAPS_OVER:
                     longest, over = _gaps(covered, away, min(w, t - first), op_number[k])
                     x = longest if ops[k] == LONGEST_GAP else over

@@ -254,7 +254,7 @@ def regimen_kernel(
     always, now = _slots(), _slots()
     most = 64
     changes = Changes(np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64))
-    before, reached, settled = -1, 0, 0
+    before, reached, settled = -1, np.int64(0), 0
     for r in range(person.shape[0]):
         who, t = person[r], np.int64(as_of[r])
         last = offsets[who + 1]

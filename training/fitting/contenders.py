@@ -13,10 +13,11 @@ import numpy.typing as npt
 from features.engine.matrix import FeatureMatrix
 from training.dataset.prepare import Prepared
 from training.dataset.splits import Mask
-from training.fitting import benchmarks, simple_rules
+from training.fitting import simple_rules
 from training.fitting.boosters import Fitted
+from training.fitting.controls import benchmarks
+from training.fitting.controls.survival import fit_survival
 from training.fitting.simple_rules import RULES
-from training.fitting.survival import fit_survival
 from training.settings import ControlSettings
 from training.statistics.resampling import Floats
 

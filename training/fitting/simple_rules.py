@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.risk_model import Matrix
-from training.fitting.benchmarks import Logistic, fit_logistic
+from training.fitting.controls.benchmarks import Logistic, fit_logistic
 
 Floats = npt.NDArray[np.float64]
 Column = Callable[[str], Floats]

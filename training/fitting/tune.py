@@ -124,7 +124,8 @@ def tune(
     found: list[Trial] = []
     best: dict[str, OutcomeTraining] = {}
     confirmed: dict[str, Confirmation] = {}
-    cut, settled = [], []
+    cut: list[str] = []
+    settled: list[str] = []
     for outcome, days in horizons.items():
         wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
         rows = _Rows(outcome, tuple(days), matrix.values, wanted, train, person, day, known, weights)

@@ -25,8 +25,8 @@ from models.ranges import FittedRanges
 from models.risk_model import RiskModel, stack_horizons
 from training.dataset.prepare import Clock, Prepared, team_slots
 from training.evaluation import page, report
-from training.evaluation.attributions import Explained
 from training.evaluation.plots import draw
+from training.evaluation.plots.attributions import Explained
 from training.evaluation.schema.evaluation import Evaluation
 from training.fitting.boosters import Fitted
 from training.fitting.contenders import Contenders, rows_of

@@ -30,7 +30,7 @@ Figures = dict[str, matplotlib.figure.Figure]
 
 
 def draw(evaluation: Evaluation, explained: Mapping[str, Any] | None = None) -> Figures:
-    """Figures by name. ``explained`` (see :mod:`training.evaluation.attributions`) adds plots of contributions."""
+    """Figures by name. ``explained`` (:mod:`training.evaluation.plots.attributions`) adds plots of contributions."""
     pairs = evaluation.pairs
     with matplotlib.rc_context(STYLE):
         figures = {"contenders": _contenders(pairs), "calibration": _panels(pairs, _calibration, 3.0)}

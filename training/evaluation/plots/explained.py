@@ -11,7 +11,7 @@ import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
 
-from training.evaluation.attributions import Explained
+from training.evaluation.plots.attributions import Explained
 from training.evaluation.plots.style import BLUE, tidy
 
 ROWS, FEATURES = 600, 12

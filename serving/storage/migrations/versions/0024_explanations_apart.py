@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -36,7 +38,7 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("explanation_id", sa.BigInteger(), nullable=True))
 
 
-def _create(table: str, *columns: sa.Column) -> None:
+def _create(table: str, *columns: sa.Column[Any]) -> None:
     op.create_table(
         table,
         sa.Column("explanation_id", _NUMBER, autoincrement=False, nullable=False),

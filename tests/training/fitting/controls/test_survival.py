@@ -19,8 +19,8 @@ from scipy.optimize import minimize
 from training.dataset.labels import AT_RISK, Followed, FollowUp
 from training.dataset.prepare import prepare
 from training.dataset.spells import FOREVER
-from training.fitting.standardised import Standardised
-from training.fitting.survival import (
+from training.fitting.controls.standardised import Standardised
+from training.fitting.controls.survival import (
     FEWEST_EVENTS,
     Hazard,
     TimeAtRisk,

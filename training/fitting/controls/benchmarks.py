@@ -1,5 +1,5 @@
 """Two permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
-The third, of survival, is in :mod:`training.fitting.survival`.
+The third, of survival, is in :mod:`training.fitting.controls.survival`.
 
 A black box must be better than a model that people can read; without evidence, assume it is not (docs/methods.md
 section 4). The controls see the same training and test rows as the model, and are never served. A control with too
@@ -21,9 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from models.risk_model import Matrix, stack_horizons
+from training.fitting.controls.standardised import Floats, Standardised
 from training.fitting.inputs import HORIZON_COLUMN
 from training.fitting.stacked import stacked_rows
-from training.fitting.standardised import Floats, Standardised
 from training.settings import ControlSettings
 
 MAX_STEPS = 200

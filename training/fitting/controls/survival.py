@@ -24,7 +24,7 @@ from sklearn.linear_model import PoissonRegressor
 
 from models.risk_model import Matrix
 from training.dataset.labels import AT_RISK, FollowUp
-from training.fitting.standardised import Floats, Standardised
+from training.fitting.controls.standardised import Floats, Standardised
 from training.settings import ControlSettings
 
 LONGEST_PIECE_DAYS = 30
@@ -161,9 +161,8 @@ def fit_hazard(
     """
     spent = time_in_pieces(time.days, ends) * weights[:, None]
     happened = weights * time.event
-    events = np.bincount(
-        np.searchsorted(ends, time.days[time.event]), weights=happened[time.event], minlength=len(ends)
-    )
+    pieces = np.searchsorted(ends, time.days[time.event])
+    events = np.bincount(pieces, weights=happened[time.event], minlength=len(ends)).astype(np.float64)
     rates = _rates(events, spent.sum(axis=0))
     model = PoissonRegressor(max_iter=MAX_STEPS, warm_start=True, tol=closeness / 10)
     for _ in range(MOST_ROUNDS):
@@ -185,5 +184,5 @@ def time_in_pieces(days: Floats, ends: Floats) -> Floats:
     return np.clip(days[:, None] - starts, 0.0, ends - starts)
 
 
-def _rates(events: Floats, exposure: Floats) -> Floats:
+def _rates(events: npt.NDArray[np.floating], exposure: Floats) -> Floats:
     return np.divide(events, exposure, out=np.zeros_like(events), where=exposure > 0)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from training.fitting.benchmarks import fit_boosting, fit_logistic
+from training.fitting.controls.benchmarks import fit_boosting, fit_logistic
 from training.settings import ControlSettings
 
 HORIZONS = {"x": (28, 90)}

@@ -1,0 +1,1 @@
+"""The controls of every run: fitted on the model's rows, judged beside it, and never served."""
