@@ -100,7 +100,7 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _database_raises(monkeypatch: pytest.MonkeyPatch, kind: type[Exception], text: str) -> None:
-    def broken(self: Database) -> None:
+    def broken(self: Database, *_: object) -> None:
         raise kind(text)  # a new one each time: the traceback of one that is raised again grows with every request
 
     for name in ("read", "write"):

@@ -115,7 +115,7 @@ def pair(request, oracle, ready, contenders):
     assert rows.label.sum() >= FEWEST
     probabilities = {key: value[rows.at] for key, value in contenders.probabilities(name).items()}
     rules = {key: value[rows.at] for key, value in contenders.simple(name).items()}
-    assert len(probabilities) == 3 and len(rules) >= 10
+    assert len(probabilities) == 4 and len(rules) >= 10
     return rows, probabilities, rules
 
 
