@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numba.core.codegen import JITCodeLibrary
+from numba.core.errors import TypingError
 
 from features.jit import jit
 from features.parts import part
@@ -21,7 +22,7 @@ def chain(of):  # type: ignore[no-untyped-def]
     def second(x):  # type: ignore[no-untyped-def]
         return first(x, 1) / 3.0 + first(x, 2)
 
-    @of()
+    @of(_nrt=True)
     def third(values, out):  # type: ignore[no-untyped-def]
         for i in range(len(values)):
             out[i] = second(values[i])
@@ -75,3 +76,12 @@ def test_what_a_part_raises_reaches_the_caller():
     _, third = chain(part)
     with pytest.raises(ValueError, match="x is below 0"):
         jit()(kernel_of(third))(np.array([1.0, -1.0]), np.zeros(2))
+
+
+def test_a_part_that_makes_an_array_must_ask_for_it():
+    @part()
+    def makes_one():  # type: ignore[no-untyped-def]
+        return np.zeros(3).sum()
+
+    with pytest.raises(TypingError, match="makes_one"):
+        jit()(lambda: makes_one())()

@@ -60,23 +60,26 @@ class Trial:
 @dataclass(frozen=True)
 class Confirmation:
     """The best trial of one outcome beside the settings, on rows that did not choose it. Gains are of mean log loss, so
-    above 0 is better; ``error`` is the standard error of ``gain`` by people. ``later`` is None where later time holds
-    too few events."""
+    above 0 is better; ``error`` is the standard error of ``gain`` by people. A gain is None where its rows hold too few
+    events."""
 
     outcome: str
     trial: int
-    gain: float
+    gain: float | None
     error: float
     later: float | None
 
     @property
     def taken(self) -> bool:
-        return self.trial > 0 and self.gain > 2 * self.error and (self.later is None or self.later >= 0)
+        helps = self.gain is not None and self.gain > 2 * self.error
+        return self.trial > 0 and helps and (self.later is None or self.later >= 0)
 
     def line(self) -> str:
         """What was found, for a terminal."""
         if not self.trial:
             return f"{self.outcome}: no trial was better than mlflow.yaml's own parameters, which stay"
+        if self.gain is None:
+            return f"{self.outcome}: too few events to confirm trial {self.trial}: mlflow.yaml keeps its parameters"
         later = "too few events to judge by later time" if self.later is None else f"{self.later:+.5f} on later time"
         return (
             f"{self.outcome}: trial {self.trial} changes the log loss for the better by {self.gain:+.5f} (standard "
@@ -149,6 +152,11 @@ def tune(
 def _search(rows: _Rows, stated: TrainingSettings, budget: TuningSettings, seconds: float) -> Iterator[Trial]:
     """Trial 0, the stated settings, and then what Optuna draws."""
     folds = rows.thirds(stated.seed)
+    if not folds:
+        raise NotEnoughData(
+            f"{rows.outcome} has {int(np.nansum(rows.labels[rows.train]))} events in the training slice: too few in "
+            f"some two thirds of its people to search parameters on."
+        )
     study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=stated.seed))
     until = time.monotonic() + seconds
     best, at = np.inf, 0
@@ -171,8 +179,10 @@ def _confirm(rows: _Rows, stated: TrainingSettings, winner: Trial) -> Confirmati
     if not winner.number:
         return Confirmation(rows.outcome, 0, 0.0, 0.0, None)
     theirs = stated.model_copy(update=dict(winner.parameters))
-    gain, error = _gain(rows.thirds(stated.seed + 1), stated, theirs)
-    later = rows.later_thirds(stated.seed + 1)
+    others, later = rows.thirds(stated.seed + 1), rows.later_thirds(stated.seed + 1)
+    if not others:
+        return Confirmation(rows.outcome, winner.number, None, 0.0, None)
+    gain, error = _gain(others, stated, theirs)
     return Confirmation(rows.outcome, winner.number, gain, error, _gain(later, stated, theirs)[0] if later else None)
 
 
@@ -200,28 +210,19 @@ class _Rows:
     weights: Weights | None
 
     def thirds(self, seed: int) -> list[_Fold]:
-        """Each third of the people judged by training on the others. Raises NotEnoughData for too few events."""
-        aside = self._third_of(seed)
-        folds = []
-        for third in range(FOLDS):
-            fold = self._fold(self.train & (aside != third), self.train & (aside == third))
-            if fold is None:
-                events = int(np.nansum(self.labels[self.train & (aside != third)]))
-                raise NotEnoughData(
-                    f"{self.outcome} has {events} events among two thirds of the people of the training slice: too "
-                    f"few to search parameters on."
-                )
-            folds.append(fold)
-        return folds
+        """Each third of the people judged by training on the others. Empty where some fold has too few events."""
+        return self._folds(self.train, self.train, seed)
 
     def later_thirds(self, seed: int) -> list[_Fold]:
-        """Each third of the people judged from a day on, by training on the others' rows whose labels end before that
-        day. Empty where that leaves too few events."""
+        """The same from a day on: training reads only rows whose labels end before that day."""
         days = np.unique(self.day[self.train])
         begins = days[int(len(days) * (1 - LATER_SHARE))]
         early = self.train & (self.day + max(self.horizons) <= begins)
-        late, aside = self.train & (self.day >= begins), self._third_of(seed)
-        folds = [self._fold(early & (aside != third), late & (aside == third)) for third in range(FOLDS)]
+        return self._folds(early, self.train & (self.day >= begins), seed)
+
+    def _folds(self, learnt: Mask, judged: Mask, seed: int) -> list[_Fold]:
+        aside = self._third_of(seed)
+        folds = [self._fold(learnt & (aside != third), judged & (aside == third)) for third in range(FOLDS)]
         whole = [fold for fold in folds if fold is not None]
         return whole if len(whole) == FOLDS else []
 

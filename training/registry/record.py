@@ -247,13 +247,8 @@ def _served_words(made: Made, settings: Settings) -> dict[str, Any]:
 
 def _of_search(outcome: str, found: Confirmation) -> dict[str, float]:
     """The metrics of one outcome's parameter search: its best trial beside the settings, and whether it was taken."""
-    later = {} if found.later is None else {f"tuning/{outcome}_gain_later": found.later}
-    return {
-        f"tuning/{outcome}_gain": found.gain,
-        f"tuning/{outcome}_gain_error": found.error,
-        f"tuning/{outcome}_taken": float(found.taken),
-        **later,
-    }
+    gains = {"gain": found.gain, "gain_error": found.error, "gain_later": found.later, "taken": float(found.taken)}
+    return {f"tuning/{outcome}_{name}": value for name, value in gains.items() if value is not None}
 
 
 def _run_name(records: Records, ready: Prepared) -> str:

@@ -71,7 +71,7 @@ def test_a_search_that_runs_out_of_seconds_says_so():
 
 
 def test_too_few_events_to_search_on_are_named():
-    with pytest.raises(NotEnoughData, match="admission has 0 events among two thirds"):
+    with pytest.raises(NotEnoughData, match="admission has 0 events in the training slice: too few in some two thirds"):
         search(rows()[2] * 0)
 
 
@@ -83,6 +83,7 @@ def test_too_few_events_to_search_on_are_named():
         (7, 0.0030, 0.0010, -0.0001, False),  # worse on later time
         (7, 0.0020, 0.0010, 0.0020, False),  # no more than twice its standard error
         (7, -0.0010, 0.0001, 0.0020, False),
+        (7, None, 0.0, None, False),  # other thirds hold too few events to judge by
         (0, 0.0, 0.0, None, False),  # no trial was better than the settings
     ],
 )
