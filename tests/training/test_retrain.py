@@ -123,7 +123,10 @@ def test_with_public_omop_records(tmp_path):
     path runs, and the gates refuse."""
     outcomes = {"horizons": {"admission": [28, 90]}}
     promotion = {**QUICK["promotion"], "headline": ["admission_90"]}
-    said = follow(SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion})
+    training = {**QUICK["training"], "refit_folds": 0}  # 18 events in two thirds of fifty people calibrate no folds
+    said = follow(
+        SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion, "training": training}
+    )
     passed_or_refused_with_reasons(said)
     assert said["promote"].returncode == 1
     assert "too few events" in said["promote"].stdout
