@@ -37,9 +37,13 @@ def whole(table: Table, *names: str) -> list[ColumnElement[Any]]:
 
 
 def next_id(connection: Connection, apart: Table) -> int:
-    """The first number that no explanation has. No other run takes numbers until this transaction ends."""
+    """The first number that no explanation has. No other run takes numbers until this transaction ends.
+
+    What waits on PostgreSQL is another run alone: a lock of the table would hold up the erasure of a person until this
+    run is published with their rows.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"LOCK TABLE {apart.name} IN SHARE ROW EXCLUSIVE MODE"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:table))"), {"table": apart.name})
     return (connection.scalar(select(func.max(apart.c.explanation_id))) or 0) + 1
 
 
