@@ -1,20 +1,14 @@
 """Decision curves against ``dcurves`` (the authors' own package), and what must hold of any: treating none is worth
 nothing, and a useless risk no more."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from tests.training.peers import ask
 from training.evaluation import calibration_curves, decision_curves
 from training.statistics.metrics import Scored
 from training.statistics.resampling import Draws
 
-PEER = Path(__file__).resolve().parents[3] / ".tools" / "dcurves"
 ASK = """
 import json, sys
 import numpy, pandas
@@ -34,21 +28,10 @@ def people(rows=800, seed=0):
 
 
 def test_net_benefit_equals_dcurves_at_every_threshold():
-    if not PEER.is_dir():
-        pytest.skip("dcurves is not here: make dcurves installs it into .tools/dcurves")
     label, risk = people()
     found = decision_curves.curves({"model": Scored(label, risk)}, Draws.of(np.arange(len(label)), 0, 0))
-    asked = json.dumps({"y": label.astype(int).tolist(), "p": risk.tolist(), "at": found["thresholds"]})
-    told = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ASK],
-        input=asked,
-        env={**os.environ, "PYTHONPATH": str(PEER)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    peer = json.loads(told.stdout)
+    asked = {"y": label.astype(int).tolist(), "p": risk.tolist(), "at": found["thresholds"]}
+    peer = ask("dcurves", ASK, asked)
     for ours, theirs in (("model", "model"), ("treat_all", "all")):
         values = [point["value"] for point in found["net_benefit"][ours]]
         np.testing.assert_allclose(values, peer[theirs], atol=1e-5)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.training.peers import ask
 from training.errors import NotEnoughData
 from training.impact.checks import density_at_line
 from training.impact.discontinuity import jump_at_line, rule_of_thumb
 
-PEER = ROOT / ".tools" / "rdrobust"
-"""The authors' own package. It is GPL-3, so it runs only as a peer in a separate process."""
 ASK = """
 import json, sys
 import numpy
@@ -76,19 +69,11 @@ def test_the_density_test_keeps_its_false_alarm_rate():
     assert np.mean(wrong) <= 0.11
 
 
-@pytest.mark.skipif(not PEER.is_dir(), reason="needs rdrobust: make rdrobust installs it into .tools/rdrobust")
 def test_rdrobust_agrees():
-    """Same bandwidths, same weights: the estimates are equal."""
+    """Same bandwidths, same weights: the estimates are equal. The authors' own package is GPL-3, so it runs only as a
+    peer in a process of its own."""
     x, y = made(1500, -0.15, 4)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ASK],
-        input=json.dumps({"x": x.tolist(), "y": y.tolist()}),
-        env={**os.environ, "PYTHONPATH": str(PEER)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    theirs = json.loads(done.stdout.splitlines()[-1])
+    theirs = ask("rdrobust", ASK, {"x": x.tolist(), "y": y.tolist()})
     ours = jump_at_line(x, y, bandwidth=0.4)
     assert [ours.conventional, ours.robust.value] == pytest.approx(theirs["coefficients"][:2], abs=1e-8)
     assert [ours.robust.low, ours.robust.high] == pytest.approx(theirs["intervals"][2], abs=1e-8)

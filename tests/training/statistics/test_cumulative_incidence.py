@@ -1,21 +1,15 @@
 """Cumulative incidence by hand, by a slow oracle that follows the definition row by row, by laws, and by lifelines."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.training.peers import ask
 from training.statistics.cumulative_incidence import FirstCause, incidence
 from training.statistics.resampling import Draws
 
-PEER = Path(__file__).resolve().parents[3] / ".tools" / "dcurves"
 ASK = """
 import json, sys
 import numpy, pandas
@@ -207,8 +201,6 @@ def test_a_weight_is_as_many_rows_and_a_draw_as_many_people():
 @pytest.mark.parametrize("weighted", [False, True], ids=["rows count once", "rows stand for several"])
 def test_the_curves_equal_those_of_lifelines(weighted):
     """lifelines shakes days that hold two causes, so each day here has one cause; censoring falls on any day."""
-    if not PEER.is_dir():
-        pytest.skip("lifelines is not here: make dcurves installs it into .tools/dcurves")
     rng = np.random.default_rng(4)
     rows, days = 3000, 60
     day = rng.integers(0, 90, rows)
@@ -217,17 +209,7 @@ def test_the_curves_equal_those_of_lifelines(weighted):
     found = incidence(FirstCause(day, cause), 3, days, draws_of(rows, None, each.astype(float)))
     # Their time is the number of days that a row was watched.
     time = (day + (cause > 0)).tolist()
-    asked = json.dumps({"time": time, "cause": cause.tolist(), "weight": each.tolist(), "days": days})
-    told = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ASK],
-        input=asked,
-        env={**os.environ, "PYTHONPATH": str(PEER)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    peer = json.loads(told.stdout)
+    peer = ask("dcurves", ASK, {"time": time, "cause": cause.tolist(), "weight": each.tolist(), "days": days})
     for number in (1, 2, 3):
         np.testing.assert_allclose(found.by_cause[0, number - 1], peer[str(number)], atol=1e-9)
     np.testing.assert_allclose(found.alone[0], peer["alone"], atol=1e-9)

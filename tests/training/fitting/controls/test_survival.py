@@ -1,12 +1,7 @@
 """The survival control: proportional hazards with a piecewise-constant baseline, against lifelines, a slow reading of
 the same likelihood, and planted hazards."""
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from tests.training.peers import ask
 from training.dataset.labels import AT_RISK, Followed, FollowUp
 from training.dataset.prepare import prepare
 from training.dataset.spells import FOREVER
@@ -32,7 +28,6 @@ from training.fitting.controls.survival import (
 )
 from training.settings import ControlSettings
 
-PEER = Path(__file__).resolve().parents[3] / ".tools" / "dcurves"
 ASK = """
 import json, sys
 import pandas
@@ -183,22 +178,11 @@ def test_the_fit_equals_a_poisson_regression_of_every_row_and_piece(penalty):
 
 
 def test_without_a_penalty_the_coefficients_are_those_of_lifelines():
-    if not PEER.is_dir():
-        pytest.skip("lifelines is not here: make dcurves installs it into .tools/dcurves")
     columns, time = planted(600)
     found = fit_hazard(columns, time, np.ones(600), ENDS, 1e-9, closeness=1e-8)
     rows = {"a": columns[:, 0], "b": columns[:, 1], "days": time.days, "event": time.event.astype(float)}
-    asked = json.dumps({"rows": {name: value.tolist() for name, value in rows.items()}, "breaks": ENDS[:-1].tolist()})
-    told = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ASK],
-        input=asked,
-        env={**os.environ, "PYTHONPATH": str(PEER)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    peer = json.loads(told.stdout)
+    asked = {"rows": {name: value.tolist() for name, value in rows.items()}, "breaks": ENDS[:-1].tolist()}
+    peer = ask("dcurves", ASK, asked)
     assert [peer["beta_ a"], peer["beta_ b"]] == pytest.approx(found.coefficients.tolist(), abs=2e-3)
 
 
