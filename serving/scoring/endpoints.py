@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import nullcontext, suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,12 +14,11 @@ from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models import RiskModel
-from serving.access import GuardedRoute, Requires, SystemCaller
+from serving.access import GuardedRoute, SystemCaller
 from serving.auditlog.log import Audit
 from serving.http.bodies import allow, allow_stream, is_large, json_body, require_lines
 from serving.http.problems import Problem, unavailable
 from serving.http.types import Day
-from serving.identity.callers import Role
 from serving.scoring.elsewhere import NotDone, answered_elsewhere
 from serving.scoring.reading import Unreadable, read_scores
 from serving.scoring.schemas import Parts, ScoresAnswer, ScoresRequest, known_names
@@ -76,7 +75,8 @@ class PlainScores:
     path = SCORES
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app, self._guard = app, Requires(Role.CMHT_SYSTEM)
+        # The guard that the route declares, so that both admit the same callers.
+        self.app, self._guard = app, get_args(SystemCaller)[1].dependency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = scope["type"] == "http" and scope["path"] == SCORES and scope["method"] == "POST"
