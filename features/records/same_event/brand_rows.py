@@ -1,4 +1,5 @@
-"""Decides for each supply under a brand of both forms whether it is by mouth or the long-acting injection."""
+"""Decides which product a supply is where the name alone does not say it: a brand sold by mouth and as a long-acting
+injection, a substance given as a long-acting injection, and a brand of several such injections."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from features.reference.medicines.brand_forms import (
     brand_in,
     by_mouth,
 )
+from features.reference.medicines.long_acting import by_strength, is_of_several, long_acting_of, products
 
 Mask = npt.NDArray[np.bool_]
 FORM = "form not recorded"
@@ -35,19 +37,26 @@ def _either() -> Mask:
 
 
 def is_of_both_forms(name: Any, medicine: int) -> bool:
-    """Whether a medicine as named may be by mouth or the long-acting injection, so that its row must say."""
-    return bool(_either()[medicine]) and isinstance(name, str) and brand_in(name) is not None
+    """Whether a medicine as named may be by mouth or the long-acting injection, or one of several injections, so that
+    its row must say."""
+    if not isinstance(name, str):
+        return False
+    return bool(_either()[medicine] and brand_in(name)) or bool(_several()[medicine] and is_of_several(name))
 
 
 def read_forms(given: Any, columns: dict[str, Any]) -> None:
     """Replaces the medicine by the long-acting injection in the rows that mean it, and marks the rows whose form
     nothing tells. ``given`` is the table as it came."""
     _read_intervals(columns)
+    _read_brands(given, columns)
+    _read_products(given, columns)
+
+
+def _read_brands(given: Any, columns: dict[str, Any]) -> None:
     rows = np.flatnonzero(_either()[columns["medicine"]])
     if not len(rows):
         return
-    values = given["medicine"]
-    cells = values.iloc[rows].tolist() if isinstance(values, pd.Series) else [values[row] for row in rows]
+    cells = _cells(given, rows)
     brands = {name: brand_in(name) for name in dict.fromkeys(cells) if isinstance(name, str)}
     if not any(brands.values()):
         return
@@ -63,18 +72,61 @@ def read_forms(given: Any, columns: dict[str, Any]) -> None:
     columns["medicine"], columns[FORM] = medicine, untold
 
 
+def _cells(given: Any, rows: npt.NDArray[np.int64]) -> list[Any]:
+    values = given["medicine"]
+    return values.iloc[rows].tolist() if isinstance(values, pd.Series) else [values[row] for row in rows]
+
+
 @cache
 def _also_injected() -> Mask:
     """By medicine: whether it is by mouth and the same substance has a long-acting injection."""
-    injected = {one.base for one in MEDICINES.values() if one.is_long_acting_injection}
-    mouth = [one.route == "oral" and one.base in injected for one in MEDICINES.values()]
+    mouth = [one.route == "oral" and one.base in products() for one in MEDICINES.values()]
     return np.array([*mouth, False])
 
 
+def may_be_a_depot(medicine: int, route: int) -> bool:
+    """Whether a row has a medicine by mouth and a route that may make it the long-acting injection."""
+    return route in (_LONG_ACTING, _INJECTION) and bool(_also_injected()[medicine])
+
+
+@cache
+def _several() -> Mask:
+    """By medicine: whether it is a long-acting injection and its substance has another."""
+    return np.array(
+        [*(one.is_long_acting_injection and len(products()[one.base]) > 1 for one in MEDICINES.values()), False]
+    )
+
+
+def _read_products(given: Any, columns: dict[str, Any]) -> None:
+    """Replaces a substance whose route is a long-acting injection, and a brand of several, by the product that the
+    amounts or the interval say. Rows where nothing says it stay as they are."""
+    injected = (columns["route"] == _LONG_ACTING) | (columns["route"] == _INJECTION)
+    by_route = injected & _also_injected()[columns["medicine"]]
+    rows = np.flatnonzero(by_route | _several()[columns["medicine"]])
+    if not len(rows):
+        return
+    medicine = columns["medicine"].copy()
+    for row, name in zip(rows.tolist(), _cells(given, rows), strict=True):
+        if not isinstance(name, str) or not (by_route[row] or is_of_several(name)):
+            continue
+        amounts = (columns["dose_mg"][row], columns["strength_mg"][row], amount_in(name))
+        base = MEDICINES[_MEDICINES[medicine[row]]].base
+        if columns["route"][row] == _INJECTION:  # it may be a short-acting one, unless its strength says otherwise
+            told = {by_strength(base, float(mg)) for mg in amounts} - {None}
+            product = told.pop() if len(told) == 1 else None
+        else:
+            product = long_acting_of(base, map(float, amounts), float(columns["interval_days"][row]))
+        if product is not None:
+            medicine[row] = _MEDICINES.index(product)
+    columns["medicine"] = medicine
+
+
 def _read_intervals(columns: dict[str, Any]) -> None:
-    """Reads the route of a row without one from its interval: nobody takes tablets once a week or less."""
+    """Reads the route of a row without one, or with an injection, from its interval: nobody takes tablets once a week
+    or less, and no short-acting injection is given so seldom."""
     daily = (columns["daily_dose_mg"] > 0) | (columns["units_a_day"] > 0)
-    seldom = (columns["interval_days"] >= LONG_INTERVAL_DAYS) & (columns["route"] < 0) & ~daily
+    silent = (columns["route"] < 0) | (columns["route"] == _INJECTION)
+    seldom = (columns["interval_days"] >= LONG_INTERVAL_DAYS) & silent & ~daily
     seldom &= _also_injected()[columns["medicine"]]
     if seldom.any():
         columns["route"] = np.where(seldom, np.int16(_LONG_ACTING), columns["route"])

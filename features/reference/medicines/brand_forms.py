@@ -66,11 +66,15 @@ def brand_in(name: str) -> BrandOfBothForms | None:
 
 
 def amount_in(name: str) -> float:
-    """The mg of one unit or one ml that a name gives; NaN where it gives none."""
+    """The mg of one unit or one ml that a name gives; NaN where it gives none, or one that could mean two."""
     found = _AMOUNT.search(name)
-    return float(found[1].replace(",", ".")) if found else float("nan")
+    if found is None or THOUSANDS_OR_DECIMALS.fullmatch(found[1]):
+        return float("nan")
+    return float(found[1].replace(",", "."))
 
 
+THOUSANDS_OR_DECIMALS = re.compile(r"\d{1,3},\d{3}", re.ASCII)
+"""A number that could be thousands or a fraction: it is never guessed."""
 _AMOUNT = re.compile(r"(?<![\d./])(\d+(?:[.,]\d+)?)\s*mg", re.IGNORECASE)
 _BY_MOUTH = frozenset(
     plain_word("tablet tablets tab tabs tbl capsule capsules cap caps drops liquid liq syrup elixir oral").split()

@@ -13,7 +13,8 @@ from functools import cache, lru_cache
 from typing import Any
 
 from features.reference.files import ReferenceTableError, read_rows
-from features.reference.medicines.brand_forms import brand_in
+from features.reference.medicines.brand_forms import THOUSANDS_OR_DECIMALS, amount_in, brand_in
+from features.reference.medicines.long_acting import by_strength, is_of_several, long_acting_of
 from features.reference.medicines.medicines import MEDICINES
 from features.reference.words import plain_word
 
@@ -27,6 +28,9 @@ _MARKS = re.compile("[\u00ae\u2122\u2120\u00a9]")
 _INJECTED = frozenset(
     ("injection", "injections", "inj", "lai", "depot", "syringe", "syringes", "vial", "vials", "ampoule", "ampoules")
 )
+_LONG_ACTING = frozenset(("depot", "lai", "acting"))
+"""Words that only a long-acting injection has among the medicines that are sold as one ("long acting injection")."""
+_SALTS_OF_DEPOTS = frozenset(("decanoate", "dec", "palmitate", "embonate", "pamoate"))
 
 
 @cache
@@ -64,7 +68,8 @@ def medicine_named(text: str) -> str | None:
     """The medicine for a name, a brand or a product; None if no table has it.
 
     After removing strength and form, a product name must be a name of the table. An injection of a medicine that the
-    table holds only by mouth is not understood: ``olanzapine 210mg powder for injection`` may be the long-acting one.
+    table holds only by mouth is the long-acting one if its name or strength says so, and else not understood:
+    ``haloperidol 5mg/ml injection`` is not.
     """
     text = _MARKS.sub(" ", text)
     plain = plain_word(text)
@@ -74,18 +79,22 @@ def medicine_named(text: str) -> str | None:
     words = set(plain_word(_STRENGTH.sub(" ", text)).split())
     found = _one_of(text)
     if found is None:
-        return None
+        base = _by_words(text, _SALTS_OF_DEPOTS) if words & _SALTS_OF_DEPOTS else None
+        return long_acting_of(MEDICINES[base].base, (amount_in(text),)) if base else None
     if MEDICINES[found].route == "oral" and _INJECTED & words:
-        return _long_acting(text, words)
-    return found
+        return _long_acting(text, words, MEDICINES[found].base)
+    return by_strength(MEDICINES[found].base, amount_in(text)) or found if is_of_several(text) else found
 
 
-def _long_acting(text: str, words: set[str]) -> str | None:
-    """The long-acting injection of a brand whose name says that it is one ("Depixol injection")."""
+def _long_acting(text: str, words: set[str], base: str) -> str | None:
+    """The long-acting injection of a name that says that it is one ("Depixol injection", "haloperidol depot"), or
+    whose strength does ("paliperidone 100mg injection")."""
+    if words & _LONG_ACTING:
+        return long_acting_of(base, (amount_in(text),))
     brand = brand_in(text)
-    if brand is None:
-        return None
-    return brand.injection if brand.any_injection_is_long_acting or words & {"depot", "lai"} else None
+    if brand is not None:
+        return brand.injection if brand.any_injection_is_long_acting else None
+    return by_strength(base, amount_in(text))
 
 
 def _one_of(text: str) -> str | None:
@@ -98,9 +107,9 @@ def _one_of(text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _by_words(text: str) -> str | None:
-    """The medicine that is left without strength and form, or without the salt too."""
-    left = _without_forms(text)
+def _by_words(text: str, without: frozenset[str] = frozenset()) -> str | None:
+    """The medicine that is left without strength, form and the words of ``without``, or without the salt too."""
+    left = [word for word in _without_forms(text) if word not in without]
     bare = " ".join(word for word in left if word not in _salts())
     return names().get(" ".join(left)) or names().get(bare)
 
@@ -119,10 +128,12 @@ _MG = re.compile(
 
 @lru_cache(maxsize=65_536)
 def strength_mg_in(text: str) -> float:
-    """The mg of one unit that a product's name gives ("Clozapine 100mg tablets"); NaN where it gives none, or more
-    than one."""
+    """The mg of one unit that a product's name gives ("Clozapine 100mg tablets"); NaN where it gives none, more
+    than one, or one such as ``1,000mg`` that could mean two."""
     found = _MG.findall(text)
     if len(found) != 1:
+        return float("nan")
+    if THOUSANDS_OR_DECIMALS.fullmatch(found[0][0]):
         return float("nan")
     number, unit = found[0][0].replace(",", "."), found[0][1].casefold()
     factor = 1.0 if unit.startswith(("mg", "milli")) else 1000.0 if unit.startswith("g") else 0.001

@@ -65,6 +65,40 @@ def test_a_brand_of_both_forms(name, cells, medicine):
         assert told == []
 
 
+ARI, PALI = "aripiprazole", "paliperidone palmitate"
+DEPOT = {"route": "long_acting_injection"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "medicine"),
+    [
+        ("haloperidol", DEPOT, HAL),  # the only one of its substance
+        ("Olanzapine", {"route": "depot", "dose_mg": "300"}, "olanzapine embonate injection"),
+        ("aripiprazole", {**DEPOT, "dose_mg": "400"}, f"{ARI} 1-monthly injection"),
+        ("aripiprazole", {**DEPOT, "dose_mg": "960"}, f"{ARI} 2-monthly injection"),
+        ("paliperidone", {**DEPOT, "strength_mg": "525"}, f"{PALI} 3-monthly injection"),
+        ("paliperidone", {**DEPOT, "interval_days": "182"}, f"{PALI} 6-monthly injection"),
+        ("paliperidone", {"interval_days": "28"}, f"{PALI} 1-monthly injection"),
+        ("risperidone", {"route": "im", "dose_mg": "50"}, "risperidone microspheres injection"),
+        ("risperidone", {"route": "im", "interval_days": "14"}, "risperidone microspheres injection"),
+        ("haloperidol", {"route": "im", "interval_days": "28"}, HAL),
+        ("haloperidol", {"route": "im", "dose_mg": "5"}, "haloperidol"),  # short acting
+        ("aripiprazole", {"route": "im", "dose_mg": "9.75"}, "aripiprazole"),
+        ("paliperidone", {"route": "oral", "dose_mg": "6"}, "paliperidone"),
+        ("paliperidone", DEPOT, "paliperidone"),  # nothing says which of three
+        ("paliperidone", {**DEPOT, "dose_mg": "150", "strength_mg": "525"}, "paliperidone"),
+        ("Abilify Maintena", {"dose_mg": "400"}, f"{ARI} 1-monthly injection"),
+        ("Abilify Maintena", {"dose_mg": "960"}, f"{ARI} 2-monthly injection"),
+        ("Abilify Maintena", {"interval_days": "56"}, f"{ARI} 2-monthly injection"),
+        ("Abilify Maintena", {}, f"{ARI} 1-monthly injection"),
+    ],
+)
+def test_which_long_acting_injection_a_row_is(name, cells, medicine):
+    records = read(name, **cells)
+    assert records["supplies"]["medicine"].tolist() == [medicine]
+    assert not [one for one in records.unread_of("anna") if one.column == "medicine"]
+
+
 @pytest.mark.parametrize("name", ["Modecate", "Modecate 25mg/ml", "Piportil", "Piportil Depot"])
 def test_a_brand_in_no_table_stays_by_name(name):
     records = read(name, interval_days="14")

@@ -16,6 +16,7 @@ from features.records.loading.checks import KNOWN_AFTER, conversion
 from features.records.loading.defaults import note_days_assumed, note_modes
 from features.records.loading.plain_rows.cells import Lists, Odd
 from features.records.problems import TableReport
+from features.records.same_event.brand_rows import may_be_a_depot
 from features.records.same_event.supply_rows import ADMINISTERED, LONG_ACTING, long_acting, short_acting
 from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, TableSpec
 from features.reference import TESTS
@@ -79,6 +80,8 @@ def _check_supplies(lists: Lists, report: TableReport, today: int) -> None:
         raise Odd
     medicines, routes, intervals = lists["medicine"], lists["route"], lists["interval_days"]
     if -1 in routes and any(route < 0 and days == days for route, days in zip(routes, intervals, strict=True)):
+        raise Odd
+    if any(map(may_be_a_depot, medicines, routes)):
         raise Odd
     if not _short().isdisjoint(medicines):
         lists["as_required"] = [

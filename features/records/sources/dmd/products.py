@@ -11,6 +11,7 @@ from pathlib import Path
 from features.records.problems import RecordsError, RecordsProblem
 from features.records.sources.dmd.release import Release, read_release
 from features.reference import MEDICINES
+from features.reference.medicines.long_acting import by_strength
 
 OWN = Path(__file__).parent / "mappings"
 TEXT_ONLY = "196421000000109"
@@ -41,7 +42,6 @@ class Products:
 
     vtms: Mapping[str, tuple[str, str]]
     listed: Mapping[str, Product]
-    depots: tuple[tuple[str, float, float, str], ...]
     routes: Mapping[str, Route]
     release: Release | None = None
     known_by: Mapping[str, int] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Products:
         injected = given is not None and given.intramuscular
         mg = found.strength_mg if not math.isnan(found.strength_mg) else dose_mg
         if (injected or found.route == "injection") and mg is not None:
-            depot = self._depot(found.medicine, mg)
+            depot = by_strength(found.medicine, mg)
             if depot:
                 return Product(depot, "long_acting_injection", found.strength_mg)
         if given is not None and (not found.route or (found.route == "oral" and math.isnan(found.strength_mg))):
@@ -83,13 +83,10 @@ class Products:
         routes = [self.routes[r] for r in vmp.routes if r in self.routes]
         route = moiety.route or (routes[0].route if routes else "")
         if any(r.intramuscular for r in routes):
-            depot = self._depot(moiety.medicine, vmp.strength_mg)
+            depot = by_strength(moiety.medicine, vmp.strength_mg)
             if depot:
                 return Product(depot, "long_acting_injection", vmp.strength_mg)
         return Product(moiety.medicine, route, vmp.strength_mg)
-
-    def _depot(self, base: str, mg: float) -> str | None:
-        return next((name for b, low, high, name in self.depots if b == base and low <= mg <= high), None)
 
 
 def load_products(folder: str | Path | None = None) -> Products:
@@ -131,12 +128,11 @@ def load_products(folder: str | Path | None = None) -> Products:
         raise RecordsError(
             [RecordsProblem("dm+d", f"unknown medicines {', '.join(wrong)}", "medicines.csv", "correct the table")]
         )
-    depots = tuple((r["base"], float(r["from_mg"]), float(r["to_mg"]), r["medicine"]) for r in _rows("depots"))
     routes = {
         row["route_code"]: Route(row["route"], row["intramuscular"] == "yes", row["systemic"] == "yes")
         for row in _rows("routes")
     }
-    return Products(vtms, listed, depots, routes, release, known)
+    return Products(vtms, listed, routes, release, known)
 
 
 def of_bnf_code(code: str) -> Product | None:

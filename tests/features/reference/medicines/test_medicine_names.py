@@ -35,10 +35,52 @@ UNDERSTOOD = {
     "prucalopride": "prucalopride",
     "zuclopenthixol acetate": "zuclopenthixol acetate injection",
     "Clopixol Acuphase 50mg/1ml solution for injection ampoules": "zuclopenthixol acetate injection",
+    # brands of one medicine, and words of a label
+    "Biquelle XL 150mg tablets": "quetiapine",
+    "Vensir XL 75mg caps": "venlafaxine",
+    "Yentreve 40mg": "duloxetine",
+    "Librium 5mg": "chlordiazepoxide",
+    "Parnate": "tranylcypromine",
+    "Syonell 500mg": "valproate",
+    "Epilim Chronosphere MR 500mg granules sachets": "valproate",
+    "Olanzapine 10mg oro-dispersible tablets SF": "olanzapine",
+    "Risperdal Quicklet 2mg": "risperidone",
+    "clozapine tabs 100 mg x 28": "clozapine",
+    "Zopiclone 7.5mg ON": "zopiclone",
+    "Elvanse Adult 50mg": "lisdexamfetamine",
+    "Li-Liquid 509mg/5ml oral syrup": "lithium",
+    "Lithium citrate tetrahydrate": "lithium",
+    # products of several substances of which one matters here
+    "Co-codamol 30/500": "codeine",
+    "Co-careldopa 25/100": "levodopa",
+    "Suboxone 8mg/2mg": "buprenorphine",
+    "St John's Wort": "st john's wort",
+    # long-acting injections by their words, their salt and their strength
+    "Haloperidol depot": "haloperidol decanoate injection",
+    "flupentixol depot injection": "flupentixol decanoate injection",
+    "Zuclopenthixol dec 200mg/ml": "zuclopenthixol decanoate injection",
+    "Depixol Conc. 100mg/1ml": "flupentixol decanoate injection",
+    "olanzapine pamoate monohydrate 300mg": "olanzapine embonate injection",
+    "Aripiprazole 400mg prolonged-release injection": "aripiprazole 1-monthly injection",
+    "Aripiprazole 400mg LAI": "aripiprazole 1-monthly injection",
+    "Aripiprazole long-acting injection 960 mg": "aripiprazole 2-monthly injection",
+    "Abilify Maintena 400mg": "aripiprazole 1-monthly injection",
+    "Abilify Maintena 960mg prolonged-release suspension for injection in pre-filled syringe": (
+        "aripiprazole 2-monthly injection"
+    ),
+    "Risperidone 37.5mg long acting injection": "risperidone microspheres injection",
+    "paliperidone palmitate 100mg": "paliperidone palmitate 1-monthly injection",
+    "Paliperidone 525mg/2.625ml prolonged-release injection": "paliperidone palmitate 3-monthly injection",
 }
 NOT_GUESSED = (
     "Paliperidone palmitate",  # which of three
-    "Aripiprazole 400mg prolonged-release injection",  # which of two
+    "Aripiprazole long-acting injection",  # which of two
+    "Aripiprazole 9.75mg/1.3ml solution for injection vials",  # short acting
+    "Risperidone LAI",
+    "Paliperidone 160mg depot",  # no product has this strength
+    "Fluphenazine decanoate 25mg/ml",
+    "Perphenazine and amitriptyline",  # two that matter
+    "Ramipril 5mg / hydrochlorothiazide 12.5mg",
     "Haloperidol 5mg/ml inj",
     "Olanzapine (Risperdal)",
     "sodium bicarbonate",
@@ -60,4 +102,5 @@ def test_what_could_be_two_medicines_or_none_is_not_guessed(written):
 def test_the_strength_of_one_unit():
     told = {"Clozapine 100mg tablets": 100.0, "Epilim Chrono 500": None, "Lithium 1 g": 1000.0, "25mg/5ml": None}
     told |= {"levothyroxine 50 micrograms": 0.05, "co-something 5mg with 10mg": None, "2.5 mg": 2.5}
+    told |= {"Sodium valproate 1,000mg": None, "Clozapine 12,5mg": 12.5}  # a thousand, or one
     assert {name: None if (mg := strength_mg_in(name)) != mg else mg for name in told} == told
