@@ -347,6 +347,20 @@ _FLAG = re.compile(r"(.*\d)\s*(?:\*{1,2}|\(?(?:hh?|ll?|high|low)\)?)")
 """A number with the mark of a laboratory that it is high or low (``0.4 L``, ``0.4*``)."""
 
 
+_WITH_UNIT = re.compile(r"((?:<=|>=|=<|=>|<|>|\u2264|\u2265)?\s*[+-]?\d[\d.,\u00b7]*)\s*([^\d\s.,*].*)")
+
+
+def split_unit(value: Any) -> tuple[str, float, str] | None:
+    """The comparator, number and unit of a result such as ``2.1 mmol/L`` or ``<0.5x10^9/L``; None for anything else.
+    Whether the unit is one of the test's is for the caller to say."""
+    found = _WITH_UNIT.fullmatch(clean_id(value)) if isinstance(value, str) else None
+    if found is None:
+        return None
+    bound = read_bound(found[1])
+    number = _read_number(found[1]) if bound is None else bound[1]
+    return None if number is None or math.isnan(number) else (bound[0] if bound else "", number, found[2])
+
+
 def read_bound(value: Any) -> tuple[str, float] | None:
     """The comparator and the number of a result such as ``<0.1``, with or without a mark such as ``L``, and an empty
     comparator for a number with a mark; None for anything else."""

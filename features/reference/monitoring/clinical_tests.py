@@ -40,14 +40,23 @@ class ClinicalTest:
 _POWER = re.compile(r"(?<![\d.])[x*]?10(?:\*\*|[*^e]|(?=[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]))")
 
 
+_PER = re.compile(r"(?<=\S)\s+per\s+(?=\S)")
+_REMARK = re.compile(r"\s*\([a-z ]+\)$")
+"""A remark after a unit: ``ms (Bazett)``, ``% (NGSP)``."""
+
+
 def unit_key(unit: str) -> str:
-    """A unit as it is compared: ``x10*9/L``, ``10^9 / l`` and ``10\u2079/L`` are one, and so are the two letters mu,
-    ``mcg`` and ``ug``, and any case."""
-    raised = _POWER.sub("10^", unit.strip().casefold().replace("\u00d7", "x").replace(" ", ""))
+    """A unit as it is compared: ``x10*9/L``, ``10^9 / l``, ``10^9 per litre`` and ``10\u2079/L`` are one, and so are
+    the two letters mu, ``mcg``, ``microg`` and ``ug``, one and many ``mmols``, and any case."""
+    raised = _PER.sub("/", _REMARK.sub("", unit.strip().casefold()))
+    raised = _POWER.sub("10^", raised.replace("\u00d7", "x").replace(" ", ""))
     plain = unicodedata.normalize("NFKC", raised).casefold()
     plain = "".join(plain.split()).replace("\u03bc", "u").replace("\u2044", "/")
     plain = (
         plain.replace("mcg", "ug")
+        .replace("microg/", "ug/")
+        .replace("mols/", "mol/")
+        .replace("mm^3", "mm3")
         .replace("mcl", "ul")
         .replace("litre", "l")
         .replace("liter", "l")
