@@ -27,7 +27,7 @@ def in_group(group: str, code: str | None, label: str | None) -> bool:
     """Whether a recorded diagnosis belongs to ``group``. An ICD-10 code belongs if it or any of its parents is in the
     group (F32.3: F323, F32, F3); a SNOMED CT concept only if it is itself in the group."""
     ways = _load()[group]
-    if label and label.casefold() in ways["label"]:
+    if label and " ".join(label.replace("\u2019", "'").casefold().split()) in ways["label"]:
         return True
     if code and code.strip() in ways["snomed"]:
         return True

@@ -182,7 +182,7 @@ def _series_number(column: Column, values: pd.Series) -> Parsed:
     bad = np.zeros(len(numbers), dtype=bool)
     if len(odd):
         told = values.iloc[odd].tolist()
-        read = {word: _read_number(word) for word in dict.fromkeys(told)}
+        read = {word: _read_amount(column, word) for word in dict.fromkeys(told)}
         numbers[odd] = [np.nan if read[word] is None else read[word] for word in told]
         bad[odd] = [read[word] is None for word in told]
     return numbers, bad
@@ -282,7 +282,7 @@ def _list_number(column: Column, values: Sequence[Any]) -> Parsed:
         numbers = np.array(values, np.float64)
         bad = np.isinf(numbers)
     else:
-        read = [math.nan if _is_absent(value) else _read_number(value) for value in values]
+        read = [math.nan if _is_absent(value) else _read_amount(column, value) for value in values]
         bad = np.array([number is None for number in read], bool)
         numbers = np.array([math.nan if number is None else number for number in read], np.float64)
     if not bad.any():
@@ -329,6 +329,27 @@ def _read_number(value: Any) -> float | None:
         return None
     return None if math.isinf(number) else number
 
+
+_MG = {"mg": 1.0, "milligram": 1.0, "g": 1000.0, "gram": 1000.0, "mcg": 0.001, "microgram": 0.001}
+_DAYS = {"day": 1.0, "week": 7.0}
+_UNITS = {name: _MG for name in ("daily_dose_mg", "dose_mg", "strength_mg")}
+_UNITS |= {name: _DAYS for name in ("days_supplied", "interval_days")}
+_UNITS |= {"quantity": dict.fromkeys(("tablet", "tab", "capsule", "cap"), 1.0)}
+"""Units that may stand after the number of a column, singular, and how many of the column's own unit each is."""
+
+
+def _read_amount(column: Column, value: Any) -> float | None:
+    """The number of a cell, with or without a unit that the column allows (``300 mg``, ``4 weeks``)."""
+    number = _read_number(value)
+    if number is not None or column.name not in _UNITS or not isinstance(value, str):
+        return number
+    found = _AMOUNT.fullmatch(clean_id(value).casefold())
+    factor = _UNITS[column.name].get(found[2].removesuffix("s")) if found else None
+    number = _read_number(found[1]) if found and factor else None
+    return None if number is None or factor is None else number * factor
+
+
+_AMOUNT = re.compile(r"([+-]?[\d.,]+)\s*([a-z]+)", re.ASCII)
 
 _GROUPED = (
     (re.compile(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d+)?|[+-]?\d{1,3},\d{3}\.\d+", re.ASCII), ",", "."),

@@ -1,5 +1,5 @@
-"""Which medicines a recorded allergy names: by SNOMED CT concept or by the words of its label (``allergy_terms.csv``),
-and by every name and brand of a medicine (``medicine_names.csv``)."""
+"""Which medicines a recorded allergy names: by SNOMED CT concept, by the words of its label or by its group
+(``allergy_terms.csv``), and by every name and brand of a medicine (``medicine_names.csv``)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _NONE = frozenset(("no", "none", "nil", "not"))
 def _terms() -> dict[tuple[str, str], tuple[frozenset[str], bool]]:
     found = {}
     for row in read_rows("allergy_terms"):
-        if row["by"] not in ("snomed", "word"):
-            raise ReferenceTableError(f"allergy_terms.csv: {row['value']}: by must be snomed or word")
+        if row["by"] not in ("snomed", "word", "group"):
+            raise ReferenceTableError(f"allergy_terms.csv: {row['value']}: by must be snomed, word or group")
         names = frozenset().union(*(medicines_meant(term) for term in row["medicines_or_scopes"].split(";")))
         found[row["by"], row["value"].casefold()] = (names, not is_unverified(row["source"]))
     return found
@@ -65,4 +65,13 @@ def medicines_of_allergy(code: str, label: str) -> frozenset[str]:
         for first in range(len(plain_words)):
             for end in range(first + 1, min(first + _longest_name(), len(plain_words)) + 1):
                 found |= _named(" ".join(plain_words[first:end]))
+    for group, also in _whole_groups():
+        if found & group:
+            found |= also
     return frozenset(found)
+
+
+@cache
+def _whole_groups() -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+    """Groups of which an allergy to one medicine is an allergy to others: its medicines, and the others."""
+    return tuple((medicines_meant(value), also) for (by, value), (also, _) in _terms().items() if by == "group")

@@ -18,6 +18,7 @@ from tests.spec.gaps import (
     vignettes_kinds,
     vignettes_of_the_review,
     vignettes_other_inputs,
+    vignettes_sixth_round,
     vignettes_third_round,
 )
 from tests.spec.gaps.vignettes import answers, check
@@ -34,6 +35,7 @@ VIGNETTES = [
     *vignettes_of_the_review.VIGNETTES,
     *vignettes_fourth_round.VIGNETTES,
     *vignettes_fifth_round.VIGNETTES,
+    *vignettes_sixth_round.VIGNETTES,
 ]
 
 

@@ -74,3 +74,31 @@ def test_what_could_mean_something_else_is_shown_and_not_read(test, value, unit)
     records = read(test, value, unit)
     assert [row["value"] for row in records["results"].to_dict("records") if row["value"] == row["value"]] == []
     assert records.unread_of("anna")
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "number"),
+    [
+        ("daily_dose_mg", "1300 mg", 1300),
+        ("daily_dose_mg", "1.3g", 1300),
+        ("dose_mg", "250 micrograms", 0.25),
+        ("days_supplied", "28 days", 28),
+        ("days_supplied", "4 weeks", 28),
+        ("interval_days", "2 weeks", 14),
+        ("quantity", "56 tablets", 56),
+        ("daily_dose_mg", "300 ml", None),
+        ("days_supplied", "1 month", None),
+        ("days_supplied", "28 mg", None),
+        ("daily_dose_mg", "1,300 mg", None),  # a thousand, or one
+        ("quantity", "5 ml", None),
+    ],
+)
+def test_an_amount_may_have_the_unit_of_its_column_beside_it(column, written, number):
+    row = {"patient_id": "anna", "medicine": "clozapine", "supplied_on": "2025-11-01", column: written}
+    frames = {"patients": pd.DataFrame({"patient_id": ["anna"]}), "supplies": pd.DataFrame([row])}
+    records = Records.from_frames(frames, today=TODAY)
+    unread = [one.column for one in records.unread_of("anna")]
+    if number is None:
+        assert unread == [column]
+    else:
+        assert unread == [] and records["supplies"][column].tolist() == [pytest.approx(number)]
