@@ -63,7 +63,7 @@ def parse_table(spec: TableSpec, given: Given, report: TableReport) -> ParsedTab
     table = ParsedTable({}, {})
     columns, unread = table.columns, table.unread
     for column in spec.columns:
-        if column.name not in given:
+        if column.name not in given or not report.read:
             columns[column.name] = empty(column, report.read)
             continue
         if column.kind == "date":
