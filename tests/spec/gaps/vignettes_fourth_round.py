@@ -400,7 +400,7 @@ OTHERS: list[Vignette] = [
     ),
     vignette(
         "lamotrigine supplied again four days ago after four weeks without, at the full dose: titrated again?",
-        Must("SUPPLY_GAP_ORAL", "high", "28 days after supply ran out: serious rash", does="titrate"),
+        Must("SUPPLY_GAP_ORAL", "high", "28 days after supply ran out: risk of serious rash", does="titrate"),
         supplies=DOSED + every("lamotrigine", 28, 620, 60, "200") + "\nlamotrigine d-4 28 200",
     ),
     vignette(

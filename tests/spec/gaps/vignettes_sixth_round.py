@@ -1,5 +1,5 @@
 """A sixth round: depots named by their substance and route, brands of two injections, allergies to one of a group, and
-diagnoses in words alone.
+diagnoses in words alone; and two sentences that a tired reader misreads.
 
 The answers were written before the rules were run.
 """
@@ -97,4 +97,18 @@ WORDS: list[Vignette] = [
     ),
 ]
 
-VIGNETTES = [*DEPOTS, *WORDS]
+SAID: list[Vignette] = [
+    vignette(
+        "lithium ran out ten days ago: a relapse is a risk, and none is recorded",
+        Must("SUPPLY_GAP_ORAL", "high", "10 days ago: risk of relapse with mania"),
+        supplies="medicine supplied_on days_supplied\n" + every("lithium", 28, 402, 38),
+    ),
+    vignette(
+        "a red count two days ago: every day, not every 1 days",
+        Must("CLZ_FBC_OVERDUE", says="every day now, after the red result"),
+        supplies="medicine supplied_on days_supplied\n" + every("clozapine", 28, 812, 0),
+        results="test taken_on value\nwbc d-2 2.5\nanc d-2 1.2",
+    ),
+]
+
+VIGNETTES = [*DEPOTS, *WORDS, *SAID]

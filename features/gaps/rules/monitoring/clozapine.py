@@ -70,7 +70,7 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
     overdue = person.as_of - due.day
     severity: Severity = "critical" if overdue >= 3 else "high" if overdue >= 1 else "medium"
     interval = PROTOCOLS[due.protocol].interval_days
-    every = f"; every {interval} days now" if interval else ""
+    every = f"; every {'day' if interval == 1 else f'{interval} days'} now" if interval else ""
     why, rows = interval_reason(person, due.protocol)
     entry = _recorded_interval(person, due)
     schedule = clozapine_schedule()

@@ -143,7 +143,7 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
         severity: Severity = "high" if rule.severity == "high" else "medium"
         finding = Finding(
             severity,
-            f"supply of {medicine.name} ran out on {iso(course.end)}, {gap} days ago: {rule.risk}",
+            f"supply of {medicine.name} ran out on {iso(course.end)}, {gap} days ago: risk of {rule.risk}",
             (citations.sudden_stop(rule.scope),),
             (person.supplied(course, f"last supply of {medicine.name}"),),
             course.end,
@@ -171,7 +171,8 @@ def _taken_again(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
             continue
         finding = Finding(
             "high",
-            f"{course.medicine.name} supplied again on {iso(began)}, {gap} days after supply ran out: {rule.risk}",
+            f"{course.medicine.name} supplied again on {iso(began)}, {gap} days after supply ran out: "
+            f"risk of {rule.risk}",
             (citations.sudden_stop(rule.scope),),
             (person.supplied(course, f"last supply of {course.medicine.name}"),),
             action=f"Ask today what was taken in between. {rule.action.partition(': ')[2].capitalize()}",
