@@ -9,6 +9,7 @@ import numpy as np
 from features.jit import jit
 
 _QUOTE, _BACKSLASH, _COLON, _ZERO, _NINE = b'"'[0], b"\\"[0], b":"[0], b"0"[0], b"9"[0]
+_OPEN_OBJECT, _OPEN_LIST, _CLOSE_OBJECT, _CLOSE_LIST = b"{"[0], b"["[0], b"}"[0], b"]"[0]
 
 
 class Scanned(NamedTuple):
@@ -23,6 +24,36 @@ class Scanned(NamedTuple):
 def scan(text: bytes) -> Scanned:
     """What a JSON text holds. Of a text that is not JSON the numbers mean nothing."""
     return Scanned(*_scan(np.frombuffer(text, np.uint8)))
+
+
+def listed_objects(text: bytes, most: int) -> list[tuple[int, int]]:
+    """Where the objects inside two brackets begin and end: of a JSON object those that stand in lists of it. One more
+    than ``most`` where there are more. Of a text that is not JSON the places mean nothing."""
+    places = np.zeros((most + 1, 2), np.int64)
+    number = _listed_objects(np.frombuffer(text, np.uint8), places)
+    return [(begin, end) for begin, end in places[:number].tolist()]
+
+
+@jit(_nrt=False)
+def _listed_objects(text, places):  # type: ignore[no-untyped-def]
+    depth, number, i = 0, 0, 0
+    while i < text.shape[0] and number < places.shape[0]:
+        sign = text[i]
+        if sign == _QUOTE:
+            i += 1
+            while i < text.shape[0] and text[i] != _QUOTE:
+                i += 2 if text[i] == _BACKSLASH else 1
+        elif sign in (_OPEN_OBJECT, _OPEN_LIST):
+            if depth == 2 and sign == _OPEN_OBJECT:
+                places[number, 0] = i
+            depth += 1
+        elif sign in (_CLOSE_OBJECT, _CLOSE_LIST):
+            depth -= 1
+            if depth == 2 and sign == _CLOSE_OBJECT:
+                places[number, 1] = i + 1
+                number += 1
+        i += 1
+    return number
 
 
 @jit()

@@ -1,10 +1,11 @@
 """Reads the bodies of ``POST /v1/scores`` and of its stream as people and rows. Called in a thread, never on the
 event loop.
 
-A well-formed body of usual size is read quickly (:mod:`serving.scoring.quick_reading`); any other strictly, so that
-every fault is named. A small body is read at once. Python's JSON reader and pydantic hold the interpreter's lock until
-they finish, more than a second for 30 MB, and everything else would stop even if a thread did it. So a large body is
-read a few hundred rows at a time; each part is checked before the next is read, and the first wrong part ends it.
+A well-formed body is read quickly (:mod:`serving.scoring.quick_reading`), a large one a person at a time; any other
+strictly, so that every fault is named. A small body is read at once. Python's JSON reader and pydantic hold the
+interpreter's lock until they finish, more than a second for 30 MB, and everything else would stop even if a thread did
+it. So of a large body that is not well-formed a few hundred rows are read at a time; each part is checked before the
+next is read, and the first wrong part ends it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from serving.http.json_reading import NamedTwice, json_decoder, read_json
-from serving.scoring.quick_reading import quick_person, quick_scores
+from serving.scoring.quick_reading import quick_people, quick_person, quick_scores
 from serving.scoring.schemas import MAX_PEOPLE, MAX_ROWS, ROWS, PersonIn, PersonTables, ScoresRequest
 
 ONE_GO = 200_000
@@ -58,7 +59,7 @@ class Unreadable(Exception):
 def read_scores(body: bytes, one_go: int = ONE_GO) -> ScoresRequest:
     """The request in ``body``. Raises ``Unreadable``, which holds no value of it."""
     if len(body) > one_go:
-        return _read(body, None, _request)
+        return quick_people(body, one_go) or _read(body, None, _request)
     return quick_scores(body) or _read(body, ScoresRequest.model_validate, _request)
 
 

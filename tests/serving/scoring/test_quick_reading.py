@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from serving.http.json_scan import scan
 from serving.scoring import reading
-from serving.scoring.quick_reading import quick_person, quick_scores
+from serving.scoring.quick_reading import quick_people, quick_person, quick_scores
 from serving.scoring.reading import Unreadable, read_scores
-from serving.scoring.schemas import EXAMPLE, MAX_TEXT, ROWS, PersonIn, ScoresRequest
+from serving.scoring.schemas import EXAMPLE, MAX_PEOPLE, MAX_TEXT, ROWS, PersonIn, ScoresRequest
 
 
 def strictly(body: bytes) -> ScoresRequest:
@@ -87,6 +87,76 @@ ODD = {
 def test_a_usual_body_is_read_quickly_and_as_the_strict_reader_reads_it(case):
     found = quick_scores(USUAL[case])
     assert found is not None and as_read(found) == as_read(strictly(USUAL[case]))
+
+
+@pytest.mark.parametrize("case", USUAL)
+def test_a_person_at_a_time_it_is_read_the_same(case):
+    found = quick_people(USUAL[case], len(USUAL[case]))
+    assert found is not None and as_read(found) == as_read(strictly(USUAL[case]))
+
+
+def test_people_of_a_large_body_are_told_apart_however_it_is_written():
+    people = [{"patient_id": f'}}],[{{"{n}', "tables": {"results": [{"unit": '\\"}]', "value": n}]}} for n in range(5)]
+    for body in (
+        json.dumps({"as_of": "2025-02-03", "people": people}, indent=3).encode(),
+        json.dumps({"people": people, "as_of": "2025-02-03"}, separators=(",", ":"), ensure_ascii=False).encode(),
+    ):
+        found = quick_people(body, 400)
+        assert found is not None and as_read(found) == as_read(strictly(body))
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_a_person_at_a_time_any_other_is_left_to_the_strict_reader(case):
+    assert quick_people(ODD[case], len(ODD[case])) is None
+
+
+PERSON = b'{"patient_id": "%d", "tables": {}}'
+A, B = PERSON % 1, PERSON % 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"people": [%s %s]}' % (A, B),
+        b'{"people": [%s,, %s]}' % (A, B),
+        b'{"people": [%s, %s,]}' % (A, B),
+        b'{"people": [%s, 1, %s]}' % (A, B),
+        b'{"people": [%s, [], %s]}' % (A, B),
+        b'{"people": [1, %s]}' % A,
+        b'{"people": [[%s]]}' % A,
+        b'{"people": [%s], "people": [%s]}' % (A, B),
+        b'{"people": [%s], "people": []}' % A,
+        b'{"as_of": [%s], "people": [%s]}' % (A, B),
+        b'{"as_of": [%s], "people": []}' % A,
+        b'{"as_of": {"people": %s}}' % A,
+        b'{"canary": [%s]}' % A,
+        b'[{"people": [%s]}]' % A,
+        b"[[%s]]" % A,
+        b'{"people": [%s]} %s' % (A, B),
+        b'{"people": [%s]' % A,
+        b'{"people": [%s}' % A,
+        b'{"people": [[}, %s]}' % A,
+        b'{"people": [%s]}' % b", ".join(PERSON % n for n in range(MAX_PEOPLE + 1)),
+    ],
+)
+def test_what_only_looks_like_a_list_of_people_is_left_to_the_strict_reader(body):
+    assert quick_people(body, len(body)) is None
+    answers = []
+    for read in (
+        lambda body: read_scores(body, len(body) - 1),
+        lambda body: reading._read(body, None, reading._request),
+    ):
+        with pytest.raises(Unreadable) as refused:
+            read(body)
+        answers.append(refused.value.faults)
+    assert answers[0] == answers[1]
+
+
+def test_a_person_or_a_rest_of_many_bytes_is_left_to_the_strict_reader():
+    body = json.dumps({"people": [{"patient_id": "a", "tables": {}}, {"patient_id": "b", "tables": {}}]}).encode()
+    assert quick_people(body, 40) is not None
+    assert quick_people(body, 30) is None
+    assert quick_people(body[:-1] + b" " * 40 + b"}", 40) is None
 
 
 @pytest.mark.parametrize("case", ODD)
