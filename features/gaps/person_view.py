@@ -298,6 +298,14 @@ class PersonAsKnown:
             return 0
         return self.as_of - end - (self.away_days(end, self.as_of) if self.stays else 0)
 
+    def taken_since(self, course: Course, within: int = CURRENT_GRACE_DAYS) -> int:
+        """The day since which a medicine was taken without a break: it counts as taken until 28 days after its supply
+        ran out, and in hospital. A course of the schedule goes on for 90 days, which is no continuous use."""
+        for ended, again in reversed(course.breaks):
+            if again - ended - self.away_days(ended, again) > within:
+                return again
+        return course.first_start
+
     def supplied(self, course: Course, what: str) -> Evidence:
         """The latest supply of a course; of tablets with the day on which they run out."""
         if not course.injection:

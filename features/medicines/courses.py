@@ -61,6 +61,14 @@ class _SupplyRows:
         return _OfEach.where(lately, self._bounds, span[:, 0], span[:, 1])
 
     @kept
+    def breaks(self) -> _OfEach:
+        span, course = self._columns.span, self._columns.course
+        broken = np.zeros(len(course), bool)
+        broken[1:] = (course[1:] == course[:-1]) & (span[1:, 0] - span[:-1, 1] > CURRENT_GRACE_DAYS)
+        ended = np.concatenate((span[:1, 1], span[:-1, 1]))
+        return _OfEach.where(broken, self._bounds, ended, span[:, 0])
+
+    @kept
     def past(self) -> _OfEach:
         past = self._columns.past
         return _OfEach.where(past[:, 1] != NO_DAY, self._bounds, past[:, 0], past[:, 1])
@@ -116,6 +124,11 @@ class Course:
     @kept
     def spans(self) -> list[tuple[int, int]]:
         return self._rows.spans.of(self._place)
+
+    @kept
+    def breaks(self) -> list[tuple[int, int]]:
+        """(day supply ran out, day it was supplied again), where the medicine was not current in between."""
+        return self._rows.breaks.of(self._place)
 
     @kept
     def past(self) -> list[tuple[int, int]]:

@@ -371,7 +371,7 @@ NEEDS: Mapping[Rule, Need] = {
     schedule.overdue: Need(meets=_past_grace),
     burdens.side_effects: Need(current=_psychotropic, meets=_SIDE_EFFECTS.hold_newest),
     burdens.anticholinergic: Need(regimen=(("acb_total", burdens.ACB_TOTAL - 1),)),
-    burdens.dependence: Need(regimen=(("dependence_days", burdens.LONG_DAYS),)),
+    burdens.dependence: Need(current=burdens.forms_dependence),
     interactions.new_interaction: Need(meets=_began_lately),
     interactions.standing: Need(regimen=(("interactions", 0),)),
     valproate.documents: Need(current=_valproate),

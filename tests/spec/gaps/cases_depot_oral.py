@@ -306,7 +306,7 @@ STOPS = [
         """,
         supplies="""
         medicine supplied_on days_supplied
-        {medicine} d-500 60
+        {medicine} d-130 60
         {medicine} {last} 28
         {other} d-20 28
         """,
@@ -314,21 +314,21 @@ STOPS = [
     *family(  # medicines whose sudden stop brings withdrawal
         "WITHDRAWAL_RISK",
         """
-        medicine    last  other      severity  due    overdue  says
-        paroxetine  d-33  -          high      d-5    5        withdrawal
-        paroxetine  d-33  sertraline  -        -      -        -
-        sertraline  d-34  -          -         -      -        -
-        sertraline  d-35  -          medium    d-7    7        withdrawal
-        fluoxetine  d-41  -          -         -      -        -
-        fluoxetine  d-42  -          medium    d-14   14       relapse
-        diazepam    d-31  -          high      d-3    3        withdrawal_and_seizures
-        pregabalin  d-31  -          high      d-3    3        withdrawal_and_seizures
-        venlafaxine  d-128  -        high      d-100  100      withdrawal
-        venlafaxine  d-394  -        -         -      -        -
+        medicine    first  last  other      severity  due    overdue  says
+        paroxetine  d-130  d-33    -          high      d-5    5        withdrawal
+        paroxetine  d-130  d-33    sertraline  -        -      -        -
+        sertraline  d-130  d-34    -          -         -      -        -
+        sertraline  d-130  d-35    -          medium    d-7    7        withdrawal
+        fluoxetine  d-130  d-41    -          -         -      -        -
+        fluoxetine  d-130  d-42    -          medium    d-14   14       relapse
+        diazepam    d-130  d-31    -          high      d-3    3        withdrawal_and_seizures
+        pregabalin  d-130  d-31    -          high      d-3    3        withdrawal_and_seizures
+        venlafaxine d-190  d-128   -        high      d-100  100      withdrawal
+        venlafaxine d-456  d-394   -        -         -      -        -
         """,
         supplies="""
         medicine supplied_on days_supplied
-        {medicine} d-500 60
+        {medicine} {first} 60
         {medicine} {last} 28
         {other} d-20 28
         """,

@@ -15,6 +15,7 @@ from tests.spec.gaps import (
     vignettes_fifth_round,
     vignettes_folding,
     vignettes_fourth_round,
+    vignettes_in_time,
     vignettes_kinds,
     vignettes_of_the_review,
     vignettes_other_inputs,
@@ -36,6 +37,7 @@ VIGNETTES = [
     *vignettes_fourth_round.VIGNETTES,
     *vignettes_fifth_round.VIGNETTES,
     *vignettes_sixth_round.VIGNETTES,
+    *vignettes_in_time.VIGNETTES,
 ]
 
 

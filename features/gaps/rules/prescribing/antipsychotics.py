@@ -65,16 +65,20 @@ def high_dose(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def combination(person: PersonAsKnown) -> Iterator[Gap]:
-    """ANTIPSYCHOTIC_POLYPHARMACY: two or more different antipsychotics, each current for more than 60 days by the
-    regimen's count.
+    """ANTIPSYCHOTIC_POLYPHARMACY: two or more different antipsychotics, each current for more than 60 days without a
+    break.
 
     A tablet and an injection of one medicine are one. [D]: medium for two, high for three or more.
     """
-    count = person.regimen("antipsychotics_60d")
-    if not count >= 2:
+    if not person.regimen("antipsychotics_60d") >= 2:
         return
-    long = [c for c in antipsychotics(person) if person.as_of - c.start > OVER_DAYS]
-    together = max(min(c.start for c in courses) for courses in by_base(long).values())
+    since = {id(c): person.taken_since(c) for c in antipsychotics(person)}
+    long = [c for c in antipsychotics(person) if person.as_of - since[id(c)] > OVER_DAYS]
+    bases = by_base(long).values()
+    count = len(bases)
+    if count < 2:
+        return
+    together = max(min(since[id(c)] for c in courses) for courses in bases)
     names = " with ".join(dict.fromkeys(c.medicine.name for c in long))
     said = f"{names}, together since {iso(together)}"
     if any(c.medicine.base == "clozapine" for c in long):

@@ -8,9 +8,10 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import PersonAsKnown, meant
+from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines.courses import Course, first_of_each
 from features.records.tables import SEX
-from features.reference import TESTS, THRESHOLDS, bands, groups, low_limit
+from features.reference import TESTS, THRESHOLDS, Medicine, bands, groups, in_scope, low_limit
 
 SCORES: tuple[tuple[str, tuple[tuple[str, Severity], ...]], ...] = (
     ("gass_total", (("th097", "high"), ("th096", "medium"))),
@@ -33,6 +34,7 @@ STRONG_SCORE = 2
 LONG_DAYS = 28
 REVIEWED_DAYS = 90
 DEPENDENCE = "dependence forming"
+BENZODIAZEPINES = "benzodiazepine_or_z_drug"
 
 
 def side_effects(person: PersonAsKnown) -> Iterator[Gap]:
@@ -113,7 +115,8 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
     older = years is not None and years >= OLDER
     strong = sum(score >= STRONG_SCORE for score in scores.values()) >= 2
     stacked = strong or (len(scores) > 2 and total >= HIGH_LOAD)
-    long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS
+    days = max((person.as_of - person.taken_since(c) for c in person.base("procyclidine")), default=0)
+    long = days > PROCYCLIDINE_DAYS
     long = long and not _reviewed(person, person.as_of - PROCYCLIDINE_DAYS)
     if not (stacked or older or long):
         return
@@ -126,7 +129,7 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
         unchecked = ("anticholinergic burden from a lower score: date of birth not recorded",)
     action = _anticholinergic_action(held)
     if long:
-        said += f"; procyclidine for {person.regimen('procyclidine_days'):g} days"
+        said += f"; procyclidine for {days} days"
         known.append(citations.clinical("1.1", "D"))
         action = "Try to withdraw procyclidine slowly: it is seldom needed for more than 3 months."
     rows = tuple(person.supplied(c, c.medicine.name) for c in held)
@@ -152,32 +155,54 @@ def _anticholinergic_action(held: list[Course]) -> str:
     return f"{verb} {names}; ask about constipation, dry mouth, retention and confusion; swap where it can be."
 
 
+def forms_dependence(medicine: Medicine) -> bool:
+    return medicine.name in groups()[DEPENDENCE]
+
+
+def _used(person: PersonAsKnown, course: Course) -> list[Course]:
+    """A course with those of its group that it follows without a break, the first first: of a benzodiazepine or z-drug
+    those of any other, because mp218 asks about the group."""
+    used, since = [course], person.taken_since(course)
+    if in_scope(course.medicine, BENZODIAZEPINES):
+        others = [c for c in person.courses if in_scope(c.medicine, BENZODIAZEPINES) and c is not course]
+        for other in sorted(others, key=lambda c: -c.end):
+            gap = since - other.end
+            if gap - person.away_days(other.end, since) <= CURRENT_GRACE_DAYS and person.taken_since(other) < since:
+                used.insert(0, other)
+                since = person.taken_since(other)
+    return used
+
+
 def dependence(person: PersonAsKnown) -> Iterator[Gap]:
-    """BZD_Z_PREGABALIN_LONG: a dependence-forming medicine current for more than 28 days without a break.
+    """BZD_Z_PREGABALIN_LONG: a dependence-forming medicine taken for more than 28 days without a break, or a
+    benzodiazepine or z-drug after another.
 
     [D]: high if an opioid and another of the group are both current; it does not fire if a medicines review was
     attended or recorded in the last 90 days, as mp218 asks; else medium. Opioids alone are for the GP's review: the
     code is for benzodiazepines, z-drugs and gabapentinoids.
     """
-    if not person.regimen("dependence_days") > LONG_DAYS:
-        return
     t = person.as_of
     held = person.on(groups()[DEPENDENCE])
     opioid = meant("opioid")
-    long = [c for c in held if t - c.start > LONG_DAYS and c.medicine.name not in opioid]
+    used = [_used(person, c) for c in held if c.medicine.name not in opioid]
+    long = [(courses, since) for courses in used if t - (since := person.taken_since(courses[0])) > LONG_DAYS]
     if not long:
         return
     with_opioid = [c for c in held if c.medicine.name in opioid] or person.on(opioid)
     severity: Severity = "medium"
-    said = ", ".join(f"{c.medicine.name} for {t - c.start} days" for c in long)
+    said = ", ".join(
+        f"{' then '.join(dict.fromkeys(c.medicine.name for c in courses))} for {t - since} days"
+        for courses, since in long
+    )
     known = [citations.group(DEPENDENCE), citations.protocol_named("mp218")]
     if with_opioid:
         severity = "high"
         said += f"; with {', '.join(c.medicine.name for c in with_opioid)}"
         known.append(citations.interaction("ix068"))
-    elif _reviewed(person, max(c.start for c in long)):
+    elif _reviewed(person, max(since for _, since in long)):
         return
-    rows = tuple(Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in long)
+    started = {c.first_row: c for courses, _ in long for c in courses}.values()
+    rows = tuple(Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in started)
     yield from gap_of(CODES["BZD_Z_PREGABALIN_LONG"], [Finding(severity, said, tuple(known), rows)])
 
 

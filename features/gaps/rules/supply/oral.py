@@ -95,7 +95,7 @@ def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
     for name, courses in classes(person).items():
         last = max(courses, key=lambda course: course.end)
         medicine = last.medicine
-        if medicine.is_long_acting_injection or medicine.base == "clozapine" or _stop_rule(last):
+        if medicine.is_long_acting_injection or medicine.base == "clozapine" or _stop_rule(person, last):
             continue
         if person.as_of - last.end < WEEK or _over(person, last):
             continue
@@ -130,7 +130,7 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
     """
     for course in person.courses:
         medicine = course.medicine
-        rule = _stop_rule(course)
+        rule = _stop_rule(person, course)
         if rule is None or course.required or _over(person, course):
             continue
         if person.as_of - course.end < rule.from_day:
@@ -181,10 +181,11 @@ def _taken_again(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
         yield course.medicine, finding
 
 
-def _stop_rule(course: Course) -> SuddenStop | None:
-    """The row of ``sudden_stops.csv`` for a course that lasted as long as the row asks; None if there is none."""
+def _stop_rule(person: PersonAsKnown, course: Course) -> SuddenStop | None:
+    """The row of ``sudden_stops.csv`` for a course that lasted as long as the row asks; None if there is none. An
+    earlier course, more than 90 days before it, is no use of this one."""
     rule = sudden_stop(course.medicine.name)
-    return rule if rule and course.end - course.first_start >= rule.taken_days else None
+    return rule if rule and course.end - person.taken_since(course, COURSE_GAP_DAYS) >= rule.taken_days else None
 
 
 def _replaced(person: PersonAsKnown, course: Course) -> bool:
