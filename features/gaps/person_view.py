@@ -300,7 +300,7 @@ class PersonAsKnown:
 
     def taken_since(self, course: Course, within: int = CURRENT_GRACE_DAYS) -> int:
         """The day since which a medicine was taken without a break: it counts as taken until 28 days after its supply
-        ran out, and in hospital. A course of the schedule goes on for 90 days, which is no continuous use."""
+        ran out, and in hospital. A course of the schedule continues for 90 days, which is no continuous use."""
         for ended, again in reversed(course.breaks):
             if again - ended - self.away_days(ended, again) > within:
                 return again
