@@ -14,6 +14,7 @@ from features.gaps.rules.monitoring import (
     clozapine_results,
     lithium,
     physical,
+    raised,
     results,
     schedule,
 )
@@ -91,6 +92,7 @@ def _titrated(medicine: Medicine) -> bool:
 
 
 _TITRATED = medicines(_titrated)
+_CHECKED_AGAIN = medicines(raised.checked_again)
 _BASE = regimen.facts().base
 _LEAST_MAXIMUM = np.array([doses.least_maximum(medicine.base) for medicine in MEDICINES.values()])
 _CLASSES = ("antipsychotic", "lithium", "mood stabiliser")
@@ -368,7 +370,7 @@ NEEDS: Mapping[Rule, Need] = {
     stock.stock: Need(current=_psychotropic, meets=_supplied_much),
     physical.metabolic: Need(current=_antipsychotic, meets=_metabolic),
     physical.cardiovascular: Need(current=_psychotropic, meets=_cardiovascular),
-    schedule.overdue: Need(meets=_past_grace),
+    schedule.overdue: Need(meets=lambda shard: _past_grace(shard) | _held(shard, _CHECKED_AGAIN)),
     burdens.side_effects: Need(current=_psychotropic, meets=_SIDE_EFFECTS.hold_newest),
     burdens.anticholinergic: Need(regimen=(("acb_total", burdens.ACB_TOTAL - 1),)),
     burdens.dependence: Need(current=burdens.forms_dependence),

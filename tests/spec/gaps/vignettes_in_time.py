@@ -1,7 +1,7 @@
 """The logic in time: how long a medicine was taken, through breaks, stays in hospital and changes within a group.
 
 The answers were written before the rules were run, from docs/clinical.md and the reference tables (mp218 and mp221:
-continuous use; a course ends after 90 days without supply).
+continuous use; a course ends after 90 days without supply), and which checks a higher dose asks for again.
 """
 
 from __future__ import annotations
@@ -89,4 +89,62 @@ SUDDEN: list[Vignette] = [
     ),
 ]
 
-VIGNETTES = [*CONTINUOUS, *SUDDEN]
+
+
+def raised(medicine: str, ago: int, before: int, now: int, *results: str) -> dict[str, str]:
+    """A year on one dose and another from ``ago`` days ago, reviewed, and checked as the start asks."""
+    start = ago + 364
+    first = [f"alt d-{start - day} 20" for day in (0, 21, 42, 84, 168)]
+    pressure = [f"systolic_bp d-{start - day} 120" for day in (0, 40, 80, 250)]
+    return {
+        "patients": ADULT,
+        "supplies": "medicine supplied_on days_supplied daily_dose_mg\n"
+        + "\n".join(f"{medicine} d-{day} 28 {before if day > ago else now}" for day in range(start, 0, -28)),
+        "results": "test taken_on value\n" + "\n".join((*first, *pressure, *results)),
+        "contacts": "contact_on kind\nd-30 medicines_review\nd-5 routine",
+    }
+
+
+AGOMELATINE, PRESSURE = "liver function.*agomelatine.*dose raised on d-{}", "blood pressure.*dose raised on d-60"
+RAISED: list[Vignette] = [
+    vignette(
+        f"agomelatine raised {ago} days ago, {what}",
+        Must("MONITORING_OVERDUE", "high", AGOMELATINE.format(ago)),
+        **raised("agomelatine", ago, 25, 50, *results),
+    )
+    for ago, what, results in (
+        (40, "no liver function since", ()),
+        (60, "liver function at three weeks only", ("alt d-39 20",)),
+        (100, "liver function at three and six weeks only", ("alt d-79 20", "alt d-58 20")),
+    )
+] + [
+    vignette(
+        f"agomelatine from {before} to {now} mg {ago} days ago, {what}: nothing is late",
+        not_found=("MONITORING_OVERDUE",),
+        **raised("agomelatine", ago, before, now, *results),
+    )
+    for ago, before, now, what, results in (
+        (40, 25, 50, "liver function at three weeks", ("alt d-19 20",)),
+        (40, 25, 50, "liver function two days early", ("alt d-21 20",)),
+        (25, 25, 50, "within the days of grace", ()),
+        (40, 50, 25, "lowered", ()),
+        (40, 25, 25, "unchanged", ()),
+    )
+]
+RAISED += [
+    vignette(
+        f"{medicine} raised two months ago, blood pressure only before",
+        Must("MONITORING_OVERDUE", "", PRESSURE),
+        **raised(medicine, 60, 60, 90, "systolic_bp d-70 125"),
+    )
+    for medicine in ("venlafaxine", "duloxetine")
+] + [
+    vignette(
+        f"venlafaxine from {before} to {now} mg two months ago, blood pressure {day}: nothing is late",
+        not_found=("MONITORING_OVERDUE",),
+        **raised("venlafaxine", 60, before, now, f"systolic_bp {day} 125"),
+    )
+    for before, now, day in ((75, 150, "d-50"), (75, 150, "d-60"), (150, 75, "d-70"))
+]
+
+VIGNETTES = [*CONTINUOUS, *SUDDEN, *RAISED]

@@ -21,6 +21,7 @@ from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_
 from features.gaps.person_view import NOT_RECORDED, YEAR, Due, PersonAsKnown, meeting, scope_names
 from features.gaps.shard import Shard
 from features.gaps.shard_columns import Bools
+from features.gaps.rules.monitoring.raised import late_after_a_rise
 from features.monitoring.applicability import UNCONDITIONAL
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
@@ -225,15 +226,16 @@ def _asking(due: Due, as_of: int) -> list[Protocol]:
 
 class _Asked(NamedTuple):
     """A check that a medicine asks for: how severely, whether any row requires it, and whether it is past its due day
-    by more than a whole interval."""
+    by more than a whole interval; and whether it is asked for because the dose was raised."""
 
     due: Due
     severity: Severity
     required: bool
     missed: bool
+    after_rise: bool = False
 
 
-def _asked(due: Due, as_of: int) -> _Asked:
+def _asked(due: Due, as_of: int, after_rise: bool = False) -> _Asked:
     """[D]: high for a check that a protocol calls mandatory, or calls required and that missed a whole interval more;
     medium for other required checks and ECGs; else low."""
     asking = _asking(due, as_of)
@@ -243,7 +245,7 @@ def _asked(due: Due, as_of: int) -> _Asked:
     severity: Severity = "medium" if "required" in wanted or due.item.test == "ecg_qtc" else "low"
     if "mandatory" in wanted or ("required" in wanted and missed):
         severity = "high"
-    return _Asked(due, severity, not wanted.isdisjoint(_NEEDED), missed)
+    return _Asked(due, severity, not wanted.isdisjoint(_NEEDED), missed, after_rise)
 
 
 def _own_line(one: _Asked, annual: bool) -> bool:
@@ -265,6 +267,9 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     """
     t, late = person.as_of, _late_checks(person.shard)
     general, asked = late.general[person.who], [_asked(due, t) for due in late.asked[person.who]]
+    scheduled = {one.due.item for one in asked}
+    again = [_asked(due, t, after_rise=True) for due in late_after_a_rise(person) if due.item not in scheduled]
+    asked = sorted([*asked, *again], key=lambda one: one.due.day) if again else asked
     first = _first_of_each(general)
     alone = [due for test, due in first.items() if test not in _BESIDE or t - due.day > YEAR]
     if alone:  # the others are named beside these
@@ -297,7 +302,8 @@ def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
         due, severity = same[0].due, min((one.severity for one in same), key=SEVERITIES.index)
         held = [c.medicine.name for c in person.current if c.medicine.name in scope_names(due.item.scope)]
         by = f" ({', '.join(dict.fromkeys(held))})" if held else ""
-        value, known = f"{due_value(person, due)}{by}", (citations.protocol(due.protocol),)
+        rise = f"; dose raised on {iso(due.start)}" if same[0].after_rise else ""
+        value, known = f"{due_value(person, due)}{by}{rise}", (citations.protocol(due.protocol),)
         waits = severity == "low" and not same[0].missed
         names.append(f"{TESTS[due.item.test].label}{by}")
         found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day, folds=waits))
