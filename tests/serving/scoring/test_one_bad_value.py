@@ -24,7 +24,7 @@ BAD = {
     "a number too large": ("results", LEVEL, "value", 1e308),
     "a number for a day": ("results", LEVEL, "taken_on", 45.5),
     "no such day": ("supplies", SUPPLY, "supplied_on", "2025-02-30"),
-    "a unit with its number": ("supplies", SUPPLY, "days_supplied", "28 days"),
+    "a unit that is none of days": ("supplies", SUPPLY, "days_supplied", "28 tablets"),
     "words for a truth": ("supplies", SUPPLY, "as_required", "maybe"),
     "a number for a word": ("supplies", SUPPLY, "route", 7),
     "a word not in the list": ("supplies", SUPPLY, "kind", "borrowed"),

@@ -15,8 +15,11 @@ import msgspec
 import numpy as np
 
 from features.records.ledger import Versions
+from features.records.reading.parsing import read_bound, split_unit
 from features.records.sources.fhir import resources as r
+from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.references import HASHED, Scope
+from features.reference import TESTS
 
 _LATE: dict[str, tuple[str, ...]] = {
     "Appointment": ("status", "cancelationReason"),
@@ -135,8 +138,19 @@ def _part(value: r.Element, scope: Scope) -> r.Element:
 
 
 def _no_text(value: str, scope: Scope) -> str:
-    """A number with its bound. Words are replaced by a marker and not kept."""
-    return value if _NUMBER.fullmatch(value) else "words that are not kept"
+    """A number with its bound, and with its unit if a test has that unit, and words of our table that say that nothing
+    was measured. Other words are replaced by a marker and not kept."""
+    if _NUMBER.fullmatch(value) or read_bound(value) is not None:
+        return value
+    if load_codebook().code("not_done", value.strip().casefold()):
+        return value
+    found = split_unit(value)
+    return value if found is not None and _is_unit(found[2]) else "words that are not kept"
+
+
+@cache
+def _is_unit(word: str) -> bool:
+    return any(test.conversion(word) is not None for test in TESTS.values())
 
 
 _NUMBER = re.compile(r"[<>]?=? ?\d+(\.\d+)?")

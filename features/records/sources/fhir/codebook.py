@@ -9,15 +9,19 @@ from functools import cache
 from pathlib import Path
 
 from features.records.problems import RecordsError, RecordsProblem
+from features.records.reading.nhs_numbers import without_numbers
 from features.records.sources.dmd import Product, Products, load_products
 from features.records.sources.dmd.products import TEXT_ONLY
 from features.records.sources.fhir.resources import CodeableConcept, Coding
 from features.records.sources.omop.mappings import load_mappings
 from features.reference import MEDICINES, TESTS
+from features.reference.medicines.medicine_names import medicine_named
 
 OWN = Path(__file__).parent / "mappings"
 OWN_SYSTEM = "urn:upstream:code"
 CONFLICT = "conflicting codings"
+BY_NAME = " - a name without a code"
+"""Marks the name of a medicine that came without a code of ours. A name alone never becomes a supply."""
 NAMES = ("systems", "codes", "tests")
 
 
@@ -97,6 +101,21 @@ class CodeBook:
                 return CONFLICT
             chosen = chosen or found
         return chosen
+
+    def in_words(self, concept: CodeableConcept | None) -> str | None:
+        """The name of a medicine whose code no table holds, marked so that no reader takes it for a medicine: the
+        person's records keep it as not understood.
+
+        A concept without a code keeps any name, one with a code only a name that our tables know: most codes that no
+        table holds are of medicines that no rule asks about.
+        """
+        named = [one.display for one in concept.coding] + [concept.text] if concept else []
+        names = [name.strip() for name in named if name and name.strip()]
+        if not names:
+            return None
+        bare = all(code == TEXT_ONLY for _, code in self.ordered(concept))
+        ours = next((name for name in names if medicine_named(name)), names[-1] if bare else None)
+        return f"{without_numbers(ours)[:80]}{BY_NAME}" if ours else None
 
     def _product(self, system: str, code: str, route: str | None, dose_mg: float | None) -> Product | None:
         if system == "own":

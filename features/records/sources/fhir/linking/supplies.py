@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.records.days import NO_DAY, to_datetime64
+from features.records.sources.fhir.codebook import BY_NAME
 from features.reference import MEDICINES
 
 _DEPOTS = frozenset(name for name, medicine in MEDICINES.items() if medicine.is_long_acting_injection)
@@ -23,7 +24,8 @@ def supply_frames(
     given).
 
     Days supplied: as the message gives them, or quantity divided by dose, or the expected duration. A dose in tablets
-    needs the strength of the product. An unknown dose stays missing.
+    needs the strength of the product. An unknown dose stays missing. A medicine that is known by its name alone stays
+    among the supplies: the checks of the records keep it with the person as not understood.
     """
     looked_up = medications.drop_duplicates("key").set_index("key")
     reference = rows["medication"].astype("str")
@@ -32,7 +34,7 @@ def supply_frames(
     route = rows["route"].astype("str")
     route = route.where(route != "").fillna(reference.map(looked_up["route"].astype("str")))
     route = route.where(route != "").fillna(medicine.map(_USUAL))
-    known = medicine.isin(list(MEDICINES))
+    known = medicine.isin(list(MEDICINES)) | medicine.str.endswith(BY_NAME).fillna(False)
     depot = medicine.isin(list(_DEPOTS))
     mg_a_day = rows["mg_a_day"].fillna(rows["units_a_day"] * strength)
     units_a_day = rows["units_a_day"].fillna(rows["mg_a_day"] / strength)

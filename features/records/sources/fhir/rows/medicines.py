@@ -95,7 +95,8 @@ def _days(quantity: r.Quantity | None, sink: Sink) -> float:
 
 
 def _product(one: _Coded, route: str | None, dose_mg: float, sink: Sink) -> tuple[str | None, Product | None, str]:
-    """(key of a Medication to be looked up later, product, fate where neither is known)."""
+    """(key of a Medication to be looked up later, product, fate where neither is known). A product that is known by
+    its name alone is one of no medicine, which the checks of the records set aside and keep with the person."""
     concept = one.medicationCodeableConcept
     if one.medicationReference is not None:
         key = sink.scope.key(one.medicationReference)
@@ -111,7 +112,8 @@ def _product(one: _Coded, route: str | None, dose_mg: float, sink: Sink) -> tupl
     if isinstance(found, str):
         return None, None, sink.conflict()
     if found is None:
-        return None, None, sink.name_unmapped("medicine", concept)
+        fate, name = sink.name_unmapped("medicine", concept), sink.book.in_words(concept)
+        return (None, Product(name, ""), "") if name else (None, None, fate)
     return None, found, ""
 
 
@@ -271,6 +273,9 @@ def medication(one: r.Medication, key: str, sink: Sink) -> str:
     if isinstance(found, str):
         return sink.conflict()
     if found is None:
+        name = sink.book.in_words(one.code)
+        if name:
+            sink.add("medication", key, name, "", NAN)
         return sink.name_unmapped("medicine", one.code)
     sink.add("medication", key, found.medicine, found.route, found.strength_mg)
     return f"{USED}medicine of a supply"

@@ -14,6 +14,7 @@ from features import Records, RecordsError, find_gaps
 from features.records.ledger import Ledger, Versions
 from features.records.ledger import ledger as ledger_module
 from features.records.reading.nhs_numbers import NhsKey
+from features.records.sources.fhir import ingest
 from features.records.sources.fhir.replay import ingest_with_ledger, replay
 from tests.examples import examples
 from tests.features.records.sources.fhir.resources import (
@@ -85,6 +86,33 @@ def test_what_appears_later_was_known_on_the_day_of_its_export(tmp_path):
     records, report = world.export(days(10), anc())
     assert rows(records, "results", "taken_on", "known_on") == [("2025-03-01", "2025-03-11")]
     assert report["export"]["versions"] == {"new": 1, "changed": 0, "unchanged": 0, "deleted": 0, "not_sent": 1}
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["2.1 mmol/L", "<0.2 mmol/L", "2.1", "\u2264 0.2", "0.2 L", "haemolysed", "QNS ", "2.1 for Anna", "2.1 furlong"],
+)
+def test_a_result_in_words_is_read_as_it_is_without_a_ledger(tmp_path, words):
+    level = {k: v for k, v in anc().items() if k != "valueQuantity"}
+    level |= {"code": coded((LOINC, "14334-7")), "valueString": words}
+    folder = ndjson(tmp_path / "plain", ANNA, level)
+    ingest(folder, tmp_path / "store", exported=days(9))
+    records, _ = World(tmp_path).export(days(9), ANNA, level)
+    plain = Records.load(tmp_path / "store", today=days(10))
+    columns = ("test", "value", "comparator", "unit")
+    assert rows(records, "results", *columns) == rows(plain, "results", *columns)
+    assert len(records.unread) == len(plain.unread)
+    assert len(plain["results"]) == ("mmol" in words)
+
+
+@pytest.mark.parametrize("concept", [{"text": "Clozapine 100mg tablets"}, coded((SNOMED, "1"), text="Clozaril 25mg")])
+def test_a_medicine_by_name_alone_stays_with_the_person(tmp_path, concept):
+    order = one("MedicationRequest", status="active", intent="order", authoredOn="2025-03-01", subject=SUBJECT)
+    world = World(tmp_path)
+    records, _ = world.export(days(9), ANNA, {**order, "medicationCodeableConcept": concept})
+    for read in (records, world.replay(days(10))):
+        (unread,) = read.unread_of(read.patient_ids[0])
+        assert unread.value == f"{concept['text']} - a name without a code"
 
 
 def test_a_line_sent_again_changes_nothing_even_where_the_system_touched_it(tmp_path):

@@ -95,11 +95,49 @@ def test_only_an_order_is_a_prescription(tmp_path, fields, outcome):
     assert len(records["supplies"]) == outcome.startswith("mapped")
 
 
-def test_a_name_without_a_code_is_kept_by_name_and_never_guessed(tmp_path):
-    text_only = {"medicationCodeableConcept": coded((SNOMED, "196421000000109"), text="Clozapine 100mg tablets")}
-    records, report = ingest(tmp_path / "in", {**request(), **text_only})
+LOCAL = ("https://trust.example/medicines", "12345")
+
+
+@pytest.mark.parametrize("door", ["in the order", "contained", "a resource of its own"])
+@pytest.mark.parametrize(
+    ("concept", "kept"),
+    [
+        ({"text": "Clozapine 100mg tablets"}, "Clozapine 100mg tablets"),
+        (coded((SNOMED, "196421000000109"), text="Clozapine 100mg tablets"), "Clozapine 100mg tablets"),
+        ({"text": "Clozapin 100"}, "Clozapin 100"),  # a slip: nothing tells what it is, and the person keeps it
+        (coded(LOCAL, text="Clozaril 25mg tablets"), "Clozaril 25mg tablets"),
+        ({"coding": [{"system": LOCAL[0], "code": LOCAL[1], "display": "Lithium carbonate 400mg MR"}]}, None),
+        (coded(LOCAL, text="Emollient cream"), ""),  # a code of what no rule asks about: counted, not shown
+        (coded(LOCAL), ""),
+        ({"text": "  "}, ""),
+    ],
+)  # fmt: skip
+def test_a_medicine_by_name_alone_is_no_supply_and_stays_with_the_person(tmp_path, concept, kept, door):
+    order = {k: v for k, v in request().items() if k != "medicationCodeableConcept"}
+    held = one("Medication", "m1", code=concept)
+    given = {
+        "in the order": [{**order, "medicationCodeableConcept": concept}],
+        "contained": [{**order, "medicationReference": to("#m1"), "contained": [held]}],
+        "a resource of its own": [{**order, "medicationReference": to("Medication/m1")}, held],
+    }[door]
+    records, report = ingest(tmp_path / "in", *given)
     assert len(records["supplies"]) == 0
-    assert report["unmapped"][0]["code"] == "196421000000109"
+    assert len(report["unmapped"]) == 1
+    if kept is None:
+        kept = concept["coding"][0]["display"]
+    (person,) = records.patient_ids
+    unread = [(one.table, one.column, one.value, str(one.on)) for one in records.unread_of(person)]
+    name = f"{kept} - a name without a code"
+    assert unread == ([("supplies", "medicine", name, "2025-03-01")] if kept else [])
+    assert sum(report["types"]["MedicationRequest"]["fates"].values()) == 1
+    assert fate(report, "MedicationRequest").startswith(("set aside: ", "not mapped: "))
+
+
+def test_a_number_in_the_name_of_a_medicine_is_blanked(tmp_path):
+    order = {**request(), "medicationCodeableConcept": {"text": "clozapine for 943 476 5919"}}
+    records, _ = ingest(tmp_path / "in", order)
+    (unread,) = records.unread_of(records.patient_ids[0])
+    assert "5919" not in unread.value
 
 
 @pytest.mark.parametrize("where", ["contained", "resource"])
