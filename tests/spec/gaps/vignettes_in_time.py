@@ -90,7 +90,6 @@ SUDDEN: list[Vignette] = [
 ]
 
 
-
 def raised(medicine: str, ago: int, before: int, now: int, *results: str) -> dict[str, str]:
     """A year on one dose and another from ``ago`` days ago, reviewed, and checked as the start asks."""
     start = ago + 364

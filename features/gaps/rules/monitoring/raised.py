@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from features.gaps.citations import protocol_row
 from features.gaps.person_view import YEAR, Due, PersonAsKnown, scope_names
@@ -26,9 +27,7 @@ def checked_again(medicine: Medicine) -> bool:
 def raised_on(course: Course) -> int | None:
     """The day on which the known dose of a course last rose."""
     doses = course.doses
-    rises = (
-        day for (_, before), (day, dose) in zip(doses, doses[1:], strict=False) if dose > before and day > course.start
-    )
+    rises = (day for (_, before), (day, dose) in pairwise(doses) if dose > before and day > course.start)
     return max(rises, default=None)
 
 

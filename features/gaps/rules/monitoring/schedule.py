@@ -19,9 +19,9 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import NOT_RECORDED, YEAR, Due, PersonAsKnown, meeting, scope_names
+from features.gaps.rules.monitoring.raised import late_after_a_rise
 from features.gaps.shard import Shard
 from features.gaps.shard_columns import Bools
-from features.gaps.rules.monitoring.raised import late_after_a_rise
 from features.monitoring.applicability import UNCONDITIONAL
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
