@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.scheduling import Together, place_of
 
@@ -55,6 +56,16 @@ os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSeri
 # Nearly eight thousand tests and what they import are alive until the end: walking over them all again for every few
 # hundred new objects was a quarter of the time of collecting them.
 gc.set_threshold(50_000, 20, 50)
+
+
+# How fast a machine draws examples is no fault of the code. With CI set, Hypothesis draws the same ones each time.
+settings.register_profile(
+    "any machine",
+    settings.get_profile("ci" if os.environ.get("CI") else "default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
 
 
 def pytest_collection_finish() -> None:
