@@ -146,4 +146,27 @@ RAISED += [
     for before, now, day in ((75, 150, "d-50"), (75, 150, "d-60"), (150, 75, "d-70"))
 ]
 
-VIGNETTES = [*CONTINUOUS, *SUDDEN, *RAISED]
+RESULTS: list[Vignette] = [
+    vignette(
+        f"{test} {value} {ago} days ago, {medicine} {what}",
+        Must("RESULT_DANGEROUS", says=f"on d-{ago}{words} {medicine}:"),
+        supplies=HEAD + every(medicine, 28, began, 1),
+        results=f"test taken_on value\n{test} d-{ago} {value}",
+    )
+    for test, value, medicine in (("ck", 5000, "olanzapine"), ("platelets", 60, "valproate"))
+    for ago, began, what, words in (
+        (400, 100, "begun since: not said to be of it", ", before"),
+        (101, 100, "begun the next day", ", before"),
+        (100, 100, "begun that day", " with"),
+        (40, 100, "taken then", " with"),
+    )
+] + [
+    vignette(
+        "a creatine kinase of 5000 with haloperidol, which is olanzapine now",
+        Must("RESULT_DANGEROUS", says="with olanzapine"),
+        supplies=HEAD + every("haloperidol", 28, 500, 180) + "\n" + every("olanzapine", 28, 100, 1),
+        results="test taken_on value\nck d-400 5000",
+    ),
+]
+
+VIGNETTES = [*CONTINUOUS, *SUDDEN, *RAISED, *RESULTS]

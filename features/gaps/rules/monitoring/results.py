@@ -144,7 +144,9 @@ def dangerous(person: PersonAsKnown) -> Iterator[Gap]:
                 continue
             label = TESTS[limit.test].label
             said = f"{label} {last.value:g} {row.unit} on {iso(last.day)}"
-            said += f" with {', '.join(dict.fromkeys(c.medicine.name for c in held))}" if held else ""
+            if held:
+                when = " with" if _taken_by(person, limit.terms, last.day) else ", before"
+                said += f"{when} {', '.join(dict.fromkeys(c.medicine.name for c in held))}"
             said += ": " + row.meaning + _not_repeated(person, last.day)
             found.append(
                 Finding(
@@ -158,6 +160,13 @@ def dangerous(person: PersonAsKnown) -> Iterator[Gap]:
             )
             break
     yield from gap_of(CODES["RESULT_DANGEROUS"], found)
+
+
+def _taken_by(person: PersonAsKnown, terms: tuple[str, ...], day: int) -> bool:
+    """Whether a medicine named by ``terms`` was supplied by a day. An older result is still the last known: it counts,
+    and is not said to be of that medicine."""
+    names = _names(terms)
+    return any(c.first_start <= day for c in person.courses if c.medicine.name in names or c.medicine.base in names)
 
 
 def _not_repeated(person: PersonAsKnown, day: int) -> str:
