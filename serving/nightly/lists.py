@@ -78,7 +78,7 @@ def make_lists(
         made = make_list(members, before.get(team, {}), capacity.get(team), as_of, rules, same_rules=same, gone=left)
         lines += _lines(team, members, made)
         draws += [_draw_row(team, as_of, ticket) for ticket in made.tickets]
-        exits += [{"team_id": team, **asdict(found), "on_day": found.on} for found in made.exits]
+        exits += [{"team_id": team, **vars(found), "on_day": found.on} for found in made.exits]
         if team in capacity:
             teams[team] = _counts(made, earlier is not None and bool(before))
     for row in exits:

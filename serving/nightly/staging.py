@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from features.errors import UpstreamError
 from serving.runs.run_lock import remove_staged
-from serving.storage.compiled_statements import errors_of_driver
+from serving.storage.compiled_statements import errors_of_driver, insert_directly
 from serving.storage.explanations import EMPTY, KEPT_APART, next_id
 from serving.storage.packed import LongJSON, plain_text
 from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
@@ -60,9 +60,7 @@ class Staging:
             with engine.begin() as connection:
                 runs.metadata.create_all(connection, tables=[runs, *STAGED])
                 for table in STAGED:
-                    found = [{"run_id": self.run_id, **row} for row in rows[table.name]]
-                    if found:
-                        connection.execute(insert(table), found)
+                    insert_directly(connection, table, rows[table.name], {"run_id": self.run_id})
             engine.dispose()
             _sync(beside)
             beside.rename(self._shards / f"{first}.db")

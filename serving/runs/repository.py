@@ -81,7 +81,7 @@ def run_before(connection: Connection, run_id: str, as_of: dt.date) -> Row[Any] 
 
 def lines_of(connection: Connection, run_id: str) -> list[Row[Any]]:
     """Every line of the list of a run."""
-    return list(connection.execute(select(list_lines).where(list_lines.c.run_id == run_id)))
+    return list(connection.execute(select(list_lines).where(list_lines.c.run_id == run_id)).all())
 
 
 def draws_since(connection: Connection, run_id: str, after: dt.date, until: dt.date) -> list[Row[Any]]:
@@ -156,7 +156,7 @@ def whole_runs_of(connection: Connection, bundle_id: str, as_of: dt.date) -> lis
 def hashes_of(connection: Connection, run_id: str) -> dict[tuple[str, str], bytes | None]:
     """The hash of each person's records in a run, by patient and team."""
     query = select(people.c.patient_id, people.c.team_id, people.c.records_hash).where(people.c.run_id == run_id)
-    return {(patient, team): found for patient, team, found in connection.execute(query)}
+    return {(patient, team): found for patient, team, found in connection.execute(query).all()}
 
 
 def copy_people(connection: Connection, before: str, run_id: str, patients: Sequence[str]) -> None:

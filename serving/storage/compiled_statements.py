@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Table, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
@@ -75,6 +75,24 @@ class _Compiled:
         for place, as_read in self._as_read:
             found[place] = as_read(found[place])
         return tuple(found)
+
+
+def insert_directly(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, Any]
+) -> None:
+    """Inserts rows with the same keys, and the values that they share, on SQLite as the toolkit stores them. It goes
+    column by column: the toolkit makes two dictionaries for each row. Raises ``DBAPIError``."""
+    if not rows:
+        return
+    compiled: Any = insert(table).compile(dialect=connection.dialect, column_keys=[*shared, *rows[0]])
+    columns = []
+    for name in compiled.positiontup:
+        values = [shared[name]] * len(rows) if name in shared else [row[name] for row in rows]
+        as_sent = compiled._bind_processors.get(name)
+        columns.append(values if as_sent is None else list(map(as_sent, values)))
+    driver: Any = connection.connection.driver_connection
+    with errors_of_driver(connection.dialect, compiled.string):
+        driver.executemany(compiled.string, zip(*columns, strict=True))
 
 
 @contextmanager

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import Text, bindparam, cast, insert, select, text, update
+from sqlalchemy import Text, bindparam, cast, create_engine, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from serving.security.tokens import issue_token, revoke_token, token_caller
 from serving.storage import migrations
-from serving.storage.compiled_statements import CompiledStatement
+from serving.storage.compiled_statements import CompiledStatement, insert_directly
 from serving.storage.database import Database, DatabaseUnavailable
-from serving.storage.tables import audit_events, audit_head, tokens
+from serving.storage.tables import audit_events, audit_head, gaps, people, runs, tokens
 
 ADD = CompiledStatement(insert(audit_events))
 EVENT = {
@@ -139,3 +140,30 @@ def test_a_plain_transaction_is_committed_whole_or_not_at_all(database):
     with database.read() as connection:
         found = connection.scalars(select(audit_events.c.seq).where(audit_events.c.seq >= 7_000)).all()
     assert sorted(found) == [7_000, 7_002]
+
+
+PERSON = {"team_id": "north", "last_seen_on": None, "history_days": 4, "flags": {"short": False, "sources": [None]}}
+PERSON |= {"feature_values": bytes(800), "behind": [{"day": day} for day in range(99)], "what_if": None}
+GAP = {"position": 0, "code": "X", "severity": "high", "safety": True, "title": "Café", "due_on": date(2026, 1, 5)}
+GAP |= {"value": "", "evidence": ["Zoë"], "action": "", "standard": "", "source": "", "verified": False}
+ROWS = {
+    people: [PERSON | {"patient_id": "P1"}, PERSON | {"patient_id": "P2", "last_seen_on": date(2026, 1, 4)}],
+    gaps: [GAP | {"patient_id": "P1", "days_overdue": 2.5}, GAP | {"patient_id": "P2", "days_overdue": None}],
+}
+
+
+@pytest.mark.parametrize("table", ROWS, ids=str)
+def test_rows_inserted_directly_are_stored_as_the_toolkit_stores_them(table):
+    engine = create_engine("sqlite://", hide_parameters=True)
+    with engine.begin() as connection:
+        runs.metadata.create_all(connection, tables=[runs, people, gaps])
+        connection.execute(insert(table), [{"run_id": "toolkit", **row} for row in ROWS[table]])
+        insert_directly(connection, table, ROWS[table], {"run_id": "ours"})
+        insert_directly(connection, table, [], {"run_id": "nobody's"})
+        stored = connection.exec_driver_sql(f"SELECT * FROM {table.name} ORDER BY patient_id").all()
+        by_run = {run: [tuple(row)[1:] for row in stored if row[0] == run] for run in ("toolkit", "ours")}
+        assert by_run["ours"] == by_run["toolkit"] and len(by_run["ours"]) == len(stored) / 2 == len(ROWS[table])
+        with pytest.raises(IntegrityError) as refused:
+            insert_directly(connection, table, ROWS[table], {"run_id": "ours"})
+    assert "P1" not in str(refused.value)
+    engine.dispose()
