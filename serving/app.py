@@ -36,6 +36,7 @@ from serving.fhir.bundles import outcome_of
 from serving.fhir.endpoints import router as fhir
 from serving.gap_statuses.endpoints import router as gap_statuses
 from serving.http.cors import Cors
+from serving.http.json_scan import listed_objects, scan
 from serving.http.middleware import STATIC, Boundary
 from serving.http.problems import (
     MEDIA_TYPE,
@@ -336,6 +337,8 @@ def warm(model: RiskModel) -> None:
     """
     body, today = ScoresRequest.model_validate(EXAMPLE), dt.date.today()
     answer_of(model, body, body.as_of or today, today)
+    scan(b"{}")
+    listed_objects(b"{}", 1)
     forget_code(*LARGE_LIBRARIES)
     # What was loaded stays for good, so the collector need not scan it during a request.
     gc.collect()
