@@ -6,6 +6,8 @@ continuous use; a course ends after 90 days without supply), and which checks a 
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.spec.gaps.vignettes import Must, Vignette, every, vignette
 
 HEAD = "medicine supplied_on days_supplied\n"
@@ -90,7 +92,7 @@ SUDDEN: list[Vignette] = [
 ]
 
 
-def raised(medicine: str, ago: int, before: int, now: int, *results: str) -> dict[str, str]:
+def raised(medicine: str, ago: int, before: int, now: int, *results: str) -> dict[str, Any]:
     """A year on one dose and another from ``ago`` days ago, reviewed, and checked as the start asks."""
     start = ago + 364
     first = [f"alt d-{start - day} 20" for day in (0, 21, 42, 84, 168)]
