@@ -163,8 +163,8 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
             ),
             Given(
                 "supplies",
-                "medicine,supplied_on,quantity,units_a_day\nclozapine,2025-03-01,56 tablets,2",
-                "clozapine 2025-03-01; not understood: clozapine quantity 56 tablets; days_assumed by default: 28",
+                "medicine,supplied_on,quantity,units_a_day\nclozapine,2025-03-01,56 strips,2",
+                "clozapine 2025-03-01; not understood: clozapine quantity 56 strips; days_assumed by default: 28",
             ),
         ),
     ),
