@@ -10,18 +10,30 @@ from features.gaps.person_view import YEAR, Due, PersonAsKnown, scope_names
 from features.medicines.courses import Course
 from features.monitoring import due_dates
 from features.records.days import NO_DAY
-from features.reference import PROTOCOLS, Medicine
+from features.reference import PROTOCOLS, Medicine, Protocol
+from features.reference.files import ReferenceTableError
 
 AGAIN = ("mp190", "mp193", "mp196", "mp197", "mp198", "mp199")
 """Blood pressure of venlafaxine and duloxetine, "after each dose increase"; liver function of agomelatine, "repeat
 schedule after dose increase". Rows of a medicine are in order of day. Stimulants and atomoxetine name no day."""
-_ROWS = tuple(map(protocol_row, AGAIN))
+
+
+def _days_after(row: Protocol) -> int:
+    """The day after a rise on which a check is due. Raises ReferenceTableError for a single check without a day."""
+    if row.interval_days is not None:
+        return row.from_day + row.interval_days
+    if row.to_day is None:
+        raise ReferenceTableError(f"monitoring_protocols.csv: row {row.id}: a single check needs to_day")
+    return row.to_day
+
+
+_ROWS = tuple((row, _days_after(row)) for row in map(protocol_row, AGAIN))
 _PLACES = {row.id: place for place, row in enumerate(PROTOCOLS)}
 _ITEMS = {(item.scope, item.test): item for item in due_dates.items()}
 
 
 def checked_again(medicine: Medicine) -> bool:
-    return any(medicine.name in scope_names(row.scope) for row in _ROWS)
+    return any(medicine.name in scope_names(row.scope) for row, _ in _ROWS)
 
 
 def raised_on(course: Course) -> int | None:
@@ -40,12 +52,12 @@ def late_after_a_rise(person: PersonAsKnown) -> Iterator[Due]:
         rise = raised_on(course)
         if rise is None:
             continue
-        for row in _ROWS:
+        for row, days in _ROWS:
             if course.medicine.name not in scope_names(row.scope):
                 continue
             last = person.last_met(row.test)
             done = NO_DAY if last is None else last.day
-            due = rise + (row.to_day or 0) if row.interval_days is None else rise + row.from_day + row.interval_days
+            due = rise + days
             met = done >= (due - row.grace_days if row.interval_days is None else rise)
             if not met and due + row.grace_days < person.as_of <= due + YEAR:
                 yield Due(_ITEMS[row.scope, row.test], _PLACES[row.id], due, done, rise)
