@@ -37,6 +37,19 @@ CONTINUOUS: list[Vignette] = [
         stays="admitted_on discharged_on ward\nd-75 d-12 acute",
     ),
     vignette(
+        "zopiclone whose supply ended three weeks ago, then temazepam: said once",
+        Must("BZD_Z_PREGABALIN_LONG", "medium", r"^zopiclone then temazepam for 50 days$"),
+        supplies=HEAD + "zopiclone d-50 28\ntemazepam d-22 28",
+    ),
+    vignette(
+        "zopiclone beside diazepam for months: two medicines, not one after another",
+        Must("BZD_Z_PREGABALIN_LONG", "medium", r"^diazepam for 400 days, zopiclone for 98 days$"),
+        supplies=HEAD
+        + "\n".join(f"diazepam d-{ago} 28" for ago in range(400, 0, -28))
+        + "\n"
+        + "\n".join(f"zopiclone d-{ago} 28" for ago in range(98, 0, -28)),
+    ),
+    vignette(
         "diazepam for four weeks and then temazepam: eight weeks of the group",
         Must("BZD_Z_PREGABALIN_LONG", "medium", "diazepam then temazepam for 55 days"),
         supplies=HEAD + "diazepam d-55 28\ntemazepam d-27 28",

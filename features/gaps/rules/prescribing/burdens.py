@@ -167,6 +167,8 @@ def _used(person: PersonAsKnown, course: Course) -> list[Course]:
         others = [c for c in person.courses if in_scope(c.medicine, BENZODIAZEPINES) and c is not course]
         for other in sorted(others, key=lambda c: -c.end):
             gap = since - other.end
+            if gap < -CURRENT_GRACE_DAYS:
+                continue  # taken beside it, and told by itself
             if gap - person.away_days(other.end, since) <= CURRENT_GRACE_DAYS and person.taken_since(other) < since:
                 used.insert(0, other)
                 since = person.taken_since(other)
@@ -185,6 +187,8 @@ def dependence(person: PersonAsKnown) -> Iterator[Gap]:
     held = person.on(groups()[DEPENDENCE])
     opioid = meant("opioid")
     used = [_used(person, c) for c in held if c.medicine.name not in opioid]
+    followed = {id(c) for courses in used for c in courses[:-1]}
+    used = [courses for courses in used if id(courses[-1]) not in followed]
     long = [(courses, since) for courses in used if t - (since := person.taken_since(courses[0])) > LONG_DAYS]
     if not long:
         return
