@@ -168,7 +168,7 @@ def _used(person: PersonAsKnown, course: Course) -> list[Course]:
         for other in sorted(others, key=lambda c: -c.end):
             gap = since - other.end
             if gap < -CURRENT_GRACE_DAYS:
-                continue  # taken beside it, and told by itself
+                continue  # taken at the same time: it has a line of its own
             if gap - person.away_days(other.end, since) <= CURRENT_GRACE_DAYS and person.taken_since(other) < since:
                 used.insert(0, other)
                 since = person.taken_since(other)
