@@ -71,10 +71,18 @@ def shared_mb(pid: int) -> int:
 def family(pid: int) -> Iterator[int]:
     """A process and all it started. Linux."""
     yield pid
-    with suppress(OSError):
-        for tasks in Path(f"/proc/{pid}/task").iterdir():
-            for child in (tasks / "children").read_text().split():
-                yield from family(int(child))
+    for child in children_of(pid):
+        yield from family(child)
+
+
+def children_of(pid: int) -> list[int]:
+    """What a process started, by whichever of its threads; none if it has ended. Linux."""
+    found: list[int] = []
+    with suppress(OSError):  # it ended meanwhile
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # this thread ended; another has its children now
+                found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def processor_s(pid: int) -> float:

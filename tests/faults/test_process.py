@@ -27,6 +27,7 @@ from serving.security.tokens import issue_token
 from serving.settings import ServiceSettings, database_url_of
 from serving.storage.database import Database
 from serving.storage.tables import audit_events
+from tests.benchmarks.measure import children_of
 from tests.faults.processes import served
 from tests.serving.running import running
 from tests.serving.world import AS_OF, NORTH, person_tables, records
@@ -224,11 +225,6 @@ def workers_of(service: int) -> list[int]:
     """The scoring processes of a service: the children of its only child."""
     hosts = children_of(service)
     return children_of(hosts[0]) if hosts else []
-
-
-def children_of(pid: int) -> list[int]:
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 def nanoseconds(pids: list[int]) -> int:
