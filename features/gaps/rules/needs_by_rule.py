@@ -9,12 +9,12 @@ import numpy as np
 from features.gaps.events import YEAR
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import (
+    again,
     clozapine,
     clozapine_levels,
     clozapine_results,
     lithium,
     physical,
-    raised,
     results,
     schedule,
 )
@@ -92,7 +92,8 @@ def _titrated(medicine: Medicine) -> bool:
 
 
 _TITRATED = medicines(_titrated)
-_CHECKED_AGAIN = medicines(raised.checked_again)
+_CHECKED_AGAIN = medicines(again.checked_again)
+_OF_CLASS = medicines(again.of_class)
 _BASE = regimen.facts().base
 _LEAST_MAXIMUM = np.array([doses.least_maximum(medicine.base) for medicine in MEDICINES.values()])
 _CLASSES = ("antipsychotic", "lithium", "mood stabiliser")
@@ -179,6 +180,16 @@ def _held(shard: Shard, which: Bools) -> Bools:
     columns = shard.courses
     now = columns.number(course.END) >= shard.as_of - CURRENT_GRACE_DAYS
     return shard.any_of(columns.number(course.WHO)[now & which[columns.medicine]])
+
+
+def _changed(shard: Shard) -> Bools:
+    """Who has two antipsychotics of the class that is checked together, past ones included, and began one of them
+    recently enough that it may still ask for checks of its first weeks."""
+    columns = shard.courses
+    mine, since = _OF_CLASS[columns.medicine], shard.as_of - again.LAST_FIRST_CHECK - YEAR
+    who = columns.number(course.WHO)
+    several = np.bincount(who[mine], minlength=len(shard)) > 1
+    return several & shard.any_of(who[mine & (columns.number(course.START) >= since)])
 
 
 def _ever(shard: Shard, which: Bools) -> Bools:
@@ -370,7 +381,7 @@ NEEDS: Mapping[Rule, Need] = {
     stock.stock: Need(current=_psychotropic, meets=_supplied_much),
     physical.metabolic: Need(current=_antipsychotic, meets=_metabolic),
     physical.cardiovascular: Need(current=_psychotropic, meets=_cardiovascular),
-    schedule.overdue: Need(meets=lambda shard: _past_grace(shard) | _held(shard, _CHECKED_AGAIN)),
+    schedule.overdue: Need(meets=lambda shard: _past_grace(shard) | _held(shard, _CHECKED_AGAIN) | _changed(shard)),
     burdens.side_effects: Need(current=_psychotropic, meets=_SIDE_EFFECTS.hold_newest),
     burdens.anticholinergic: Need(regimen=(("acb_total", burdens.ACB_TOTAL - 1),)),
     burdens.dependence: Need(current=burdens.forms_dependence),

@@ -1,7 +1,8 @@
 """The logic in time: how long a medicine was taken, through breaks, stays in hospital and changes within a group.
 
 The answers were written before the rules were run, from docs/clinical.md and the reference tables (mp218 and mp221:
-continuous use; a course ends after 90 days without supply), and which checks a higher dose asks for again.
+continuous use; a course ends after 90 days without supply), which checks a higher dose asks for again, and which ones
+another antipsychotic does (mp002 to mp017: days count from the current course of the medicine).
 """
 
 from __future__ import annotations
@@ -184,4 +185,72 @@ RESULTS: list[Vignette] = [
     ),
 ]
 
-VIGNETTES = [*CONTINUOUS, *SUDDEN, *RAISED, *RESULTS]
+PARTS = ("bmi 25", "waist 90", "systolic_bp 120", "pulse 70", "hba1c 36", "total_cholesterol 4")
+REST = ("u_and_e", "fbc", "lft", "movement_disorder_check", "side_effect_scale", "adherence_review", "smoking_status")
+
+
+def change(supplies: str, *checked: int, weighed: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Somebody whose physical health was checked, all parts of it, each of some days ago, and the rest 130 days ago."""
+    rows = [f"{part.split()[0]} d-{ago} {part.split()[1]}" for ago in checked for part in PARTS]
+    rows += [f"{test} d-130 -" for test in (*REST, "prolactin")] + [f"bmi d-{ago} 25" for ago in weighed]
+    return {
+        "patients": ADULT,
+        "supplies": "medicine supplied_on days_supplied as_required\n" + supplies,
+        "results": "test taken_on value\n" + "\n".join(rows),
+        "contacts": "contact_on kind\nd-30 medicines_review\nd-5 routine",
+    }
+
+
+def after(old: str, new: str, ago: int, since: int = 900) -> str:
+    """One medicine for years, and another in its place from ``ago`` days ago."""
+    return every(old, 28, since, ago + 1, "false") + "\n" + every(new, 28, ago, 1, "false")
+
+
+STARTED = "hba1c: last recorded d-130; blood pressure: last recorded d-130; .*olanzapine started on d-110"
+CHANGED = [
+    vignette(name, Must("MONITORING_NEVER_DONE", "low", STARTED), **change(supplies, 130))
+    for name, supplies in {
+        "olanzapine since 110 days after aripiprazole, checked only before": after("aripiprazole", "olanzapine", 110),
+        "olanzapine since 110 days after an injection": after(
+            "paliperidone_palmitate_1-monthly_injection", "olanzapine", 110
+        ),
+        "olanzapine since 110 days beside aripiprazole, which continues": "\n".join(
+            (every("aripiprazole", 28, 900, 1, "false"), every("olanzapine", 28, 110, 1, "false"))
+        ),
+    }.items()
+]
+NOT_CHANGED = {
+    "olanzapine since 110 days, checked at 12 weeks": change(after("aripiprazole", "olanzapine", 110), 130, 26),
+    "olanzapine since 110 days, checked two weeks early": change(after("aripiprazole", "olanzapine", 110), 130, 40),
+    "aripiprazole since 95 days: the check at 12 weeks is within its grace": change(
+        after("quetiapine", "aripiprazole", 95), 130
+    ),
+    "olanzapine since 600 days: the yearly check counts": change(after("aripiprazole", "olanzapine", 600), 130),
+    "the same substance by injection since 110 days": change(
+        after("aripiprazole", "aripiprazole_1-monthly_injection", 110), 130
+    ),
+    "olanzapine since 30 days, weighed each week": change(
+        after("aripiprazole", "olanzapine", 30), 130, weighed=(23, 16, 9, 2)
+    ),
+}
+CHANGED += [
+    vignette(name, not_found=("MONITORING_NEVER_DONE", "MONITORING_OVERDUE"), **tables)
+    for name, tables in NOT_CHANGED.items()
+]
+CHANGED += [
+    vignette(
+        "olanzapine since 30 days after aripiprazole, weighed before it only",
+        Must("MONITORING_OVERDUE", "low", "weight.*\\(olanzapine\\); olanzapine started on d-30", title="olanzapine"),
+        **change(after("aripiprazole", "olanzapine", 30), 130),
+    ),
+] + [
+    vignette(name, not_found=("MONITORING_NEVER_DONE:started", "MONITORING_OVERDUE:started"), **change(supplies, 130))
+    for name, supplies in {
+        "clozapine in place of olanzapine asks for its own checks alone": after("olanzapine", "clozapine", 110),
+        "haloperidol when needed, beside aripiprazole": "\n".join(
+            (every("aripiprazole", 28, 900, 1, "false"), every("haloperidol", 28, 110, 1, "true"))
+        ),
+    }.items()
+]
+
+VIGNETTES = [*CONTINUOUS, *SUDDEN, *RAISED, *CHANGED, *RESULTS]

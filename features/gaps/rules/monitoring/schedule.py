@@ -19,7 +19,7 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import NOT_RECORDED, YEAR, Due, PersonAsKnown, meeting, scope_names
-from features.gaps.rules.monitoring.raised import late_after_a_rise
+from features.gaps.rules.monitoring.again import late_after_a_change, late_after_a_rise
 from features.gaps.shard import Shard
 from features.gaps.shard_columns import Bools
 from features.monitoring.applicability import UNCONDITIONAL
@@ -226,16 +226,17 @@ def _asking(due: Due, as_of: int) -> list[Protocol]:
 
 class _Asked(NamedTuple):
     """A check that a medicine asks for: how severely, whether any row requires it, and whether it is past its due day
-    by more than a whole interval; and whether it is asked for because the dose was raised."""
+    by more than a whole interval; and where it is asked for again, by which medicine and why."""
 
     due: Due
     severity: Severity
     required: bool
     missed: bool
-    after_rise: bool = False
+    medicine: str = ""
+    why: str = ""
 
 
-def _asked(due: Due, as_of: int, after_rise: bool = False) -> _Asked:
+def _asked(due: Due, as_of: int, medicine: str = "", why: str = "") -> _Asked:
     """[D]: high for a check that a protocol calls mandatory, or calls required and that missed a whole interval more;
     medium for other required checks and ECGs; else low."""
     asking = _asking(due, as_of)
@@ -245,7 +246,7 @@ def _asked(due: Due, as_of: int, after_rise: bool = False) -> _Asked:
     severity: Severity = "medium" if "required" in wanted or due.item.test == "ecg_qtc" else "low"
     if "mandatory" in wanted or ("required" in wanted and missed):
         severity = "high"
-    return _Asked(due, severity, not wanted.isdisjoint(_NEEDED), missed, after_rise)
+    return _Asked(due, severity, not wanted.isdisjoint(_NEEDED), missed, medicine, why)
 
 
 def _own_line(one: _Asked, annual: bool) -> bool:
@@ -267,8 +268,22 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     """
     t, late = person.as_of, _late_checks(person.shard)
     general, asked = late.general[person.who], [_asked(due, t) for due in late.asked[person.who]]
-    scheduled = {one.due.item for one in asked}
-    again = [_asked(due, t, after_rise=True) for due in late_after_a_rise(person) if due.item not in scheduled]
+    scheduled = {due.item for due in general} | {one.due.item for one in asked}
+    again = [
+        _asked(due, t, course.medicine.name, f"dose raised on {iso(due.start)}")
+        for due, course in late_after_a_rise(person)
+        if due.item not in scheduled
+    ]
+    changed = ""
+    for due, course in late_after_a_change(person):
+        if due.item in scheduled:
+            continue
+        scheduled.add(due.item)
+        begun = f"{course.medicine.name} started on {iso(due.start)}"
+        if _WEEKLY_WEIGHT[due.protocol]:
+            again.append(_asked(due, t, course.medicine.name, begun))
+        else:
+            general, changed = sorted([*general, due], key=_DAY), begun
     asked = sorted([*asked, *again], key=lambda one: one.due.day) if again else asked
     first = _first_of_each(general)
     alone = [due for test, due in first.items() if test not in _BESIDE or t - due.day > YEAR]
@@ -278,9 +293,8 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
         beside = [one.due for one in asked if one.due.item.test not in own]
         if beside:
             first = _first_of_each(sorted([*general, *beside], key=_DAY))
-        yield from annual_check(
-            person, alone, list(first.values()), severe, len({due.item.test for due in person.late})
-        )
+        count = len({due.item.test for due in (*person.late, *general)})
+        yield from annual_check(person, alone, list(first.values()), severe, count, changed)
         asked = [one for one in asked if one.due.item.test in own]
     if asked:
         yield from of_medicines(person, asked)
@@ -301,9 +315,9 @@ def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
     for same in by_test.values():
         due, severity = same[0].due, min((one.severity for one in same), key=SEVERITIES.index)
         held = [c.medicine.name for c in person.current if c.medicine.name in scope_names(due.item.scope)]
-        by = f" ({', '.join(dict.fromkeys(held))})" if held else ""
-        rise = f"; dose raised on {iso(due.start)}" if same[0].after_rise else ""
-        value, known = f"{due_value(person, due)}{by}{rise}", (citations.protocol(due.protocol),)
+        by = f" ({same[0].medicine or ', '.join(dict.fromkeys(held))})" if held else ""
+        why = f"; {same[0].why}" if same[0].why else ""
+        value, known = f"{due_value(person, due)}{by}{why}", (citations.protocol(due.protocol),)
         waits = severity == "low" and not same[0].missed
         names.append(f"{TESTS[due.item.test].label}{by}")
         found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day, folds=waits))
@@ -316,7 +330,9 @@ def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
-def annual_check(person: PersonAsKnown, alone: list[Due], dues: list[Due], severe: bool, count: int) -> Iterator[Gap]:
+def annual_check(
+    person: PersonAsKnown, alone: list[Due], dues: list[Due], severe: bool, count: int, changed: str = ""
+) -> Iterator[Gap]:
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 
@@ -324,14 +340,16 @@ def annual_check(person: PersonAsKnown, alone: list[Due], dues: list[Due], sever
     that a medicine requires are in MONITORING_OVERDUE, those that it recommends are named here. ``severe``: one of them
     is not low. [D]: what is done along with a review (waist, movement, a side-effect scale) is named here, and by
     itself only once it is a year past its due day. Medium where the protocol of one of them says required or an ECG is
-    overdue, else low. The value names each check and gives the ``count`` of all that are past due.
+    overdue, else low. The value names each check and gives the ``count`` of all that are past due; ``changed`` says
+    which medicine asks for checks of its first weeks.
     """
     t = person.as_of
     needed = severe or any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
     dues = sorted(dues, key=lambda due: _PLACE_IN_LINE[due.protocol])
     first = min(alone, key=lambda due: _POINT_CHECK[due.protocol])
-    value = f"{'; '.join(_due_values(person, dues))}; {count} scheduled checks past due in all"
+    named = [*_due_values(person, dues), *([changed] if changed else [])]
+    value = f"{'; '.join(named)}; {count} scheduled checks past due in all"
     known = tuple([citations.protocol(due.protocol) for due in dues])
     yield from gap_of(
         CODES["MONITORING_NEVER_DONE"],
