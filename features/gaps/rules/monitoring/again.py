@@ -76,8 +76,8 @@ def late_after_a_rise(person: PersonAsKnown) -> Iterator[tuple[Due, Course]]:
             last = person.last_met(row.test)
             done = NO_DAY if last is None else last.day
             due = rise + days
-            met = done >= (due - row.grace_days if row.interval_days is None else rise)
-            if not met and due + row.grace_days < person.as_of <= due + YEAR:
+            enough = due - row.grace_days if row.interval_days is None else rise
+            if (last is None or done < enough) and due + row.grace_days < person.as_of <= due + YEAR:
                 yield Due(_ITEMS[row.scope, row.test], _PLACES[row.id], due, done, rise), course
                 break
 
@@ -114,9 +114,10 @@ def late_after_a_change(person: PersonAsKnown) -> Iterator[tuple[Due, Course]]:
             done = NO_DAY if last is None else last.day
             if row.interval_days is None:
                 due = began + _days_after(row)
-                late = done < began + row.from_day - row.grace_days
+                late = last is None or done < began + row.from_day - row.grace_days
             else:
-                due = max(done, began + row.from_day) + row.interval_days
+                since = began + row.from_day
+                due = (since if last is None else max(done, since)) + row.interval_days
                 late = row.to_day is not None and due + row.interval_days < t <= began + row.to_day
             if late and due + row.grace_days < t:
                 yield Due(_ITEMS[row.scope, row.test], _PLACES[row.id], due, done, began), course
