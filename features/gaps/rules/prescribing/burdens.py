@@ -18,8 +18,7 @@ SCORES: tuple[tuple[str, tuple[tuple[str, Severity], ...]], ...] = (
     ("gass_clozapine_total", (("th099", "high"), ("th098", "medium"))),
 )
 bands(*(key for _, scores in SCORES for key, _ in scores))
-PROLACTIN, PROLACTIN_HIGH = low_limit("th084"), low_limit("th085")
-PROLACTIN_MARKED = 1_000
+PROLACTIN, PROLACTIN_MARKED, PROLACTIN_HIGH = low_limit("th084"), low_limit("th112"), low_limit("th085")
 _PROLACTIN_ACTION = (
     "Repeat it; ask about periods, sexual effects and bone health; lower the dose, switch or add aripiprazole."
 )
@@ -41,7 +40,7 @@ def side_effects(person: PersonAsKnown) -> Iterator[Gap]:
     """SIDE_EFFECT_BURDEN: a moderate or severe score, raised prolactin, or movement or sedation scored 2 or more.
 
     [D]: for people with a current psychotropic; the latest value counts until there is a newer one; prolactin (with an
-    antipsychotic) is medium from 1,000 and high from 3,180; below, from the reference of th082 or th083, it is named
+    antipsychotic) is medium from th112 and high from th085; below, from the reference of th082 or th083, it is named
     beside another side effect only; movement and sedation are medium. A scale that is overdue is part of the annual
     check (MONITORING_NEVER_DONE).
     """
@@ -67,7 +66,7 @@ def side_effects(person: PersonAsKnown) -> Iterator[Gap]:
             row = (Evidence("results", last.row, last.day, TESTS[test].label),)
             said = f"{TESTS[test].label} {last.value:g} on {iso(last.day)}{person.not_repeated(last.day)}"
             found.append(Finding("medium", said, (citations.clinical("1.1", "D"),), row, action=action))
-    # a prolactin below 1,000 on an antipsychotic is common: it is named beside other side effects
+    # a prolactin below the marked level is common with an antipsychotic: it is named beside other side effects
     found.extend(one for one in _prolactin(person) if found or one.severity != "low")
     yield from gap_of(CODES["SIDE_EFFECT_BURDEN"], found)
 
@@ -81,8 +80,10 @@ def _prolactin(person: PersonAsKnown) -> Iterator[Finding]:
     severity: Severity
     if last.value >= PROLACTIN_HIGH:
         key, severity = "th085", "high"
+    elif last.value >= PROLACTIN_MARKED:
+        key, severity = "th112", "medium"
     elif last.value >= PROLACTIN:
-        key, severity = "th084", "medium" if last.value >= PROLACTIN_MARKED else "low"
+        key, severity = "th084", "low"
     elif THRESHOLDS[reference].holds(last.value):
         key, severity = reference, "low"
     else:
