@@ -253,4 +253,29 @@ CHANGED += [
     }.items()
 ]
 
-VIGNETTES = [*CONTINUOUS, *SUDDEN, *RAISED, *CHANGED, *RESULTS]
+DOSED = "medicine supplied_on days_supplied daily_dose_mg route\n"
+HALOPERIDOL = "\n".join(f"haloperidol d-{ago} 28 10 oral" for ago in range(400, 0, -28))
+SUMS = [
+    vignette(
+        "olanzapine 20 mg ran out eight days ago, haloperidol 10 mg since ten days: changed, not added",
+        not_found=("HDAT",),
+        supplies=DOSED + "olanzapine d-64 28 20 oral\nolanzapine d-36 28 20 oral\nhaloperidol d-10 28 10 oral",
+    ),
+    vignette(
+        "olanzapine 20 mg supplied two days ago, haloperidol 10 mg since ten days: added",
+        Must("HDAT", "high", "150.0%.*olanzapine 100%; haloperidol 50%|haloperidol 50%; olanzapine 100%"),
+        supplies=DOSED + "olanzapine d-30 28 20 oral\nolanzapine d-2 28 20 oral\nhaloperidol d-10 28 10 oral",
+    ),
+    vignette(
+        "olanzapine 20 mg ran out eight days ago beside haloperidol 10 mg of a year: late, not stopped",
+        Must("HDAT", "high", "olanzapine 100%, ran out on d-8"),
+        supplies=DOSED + "olanzapine d-36 28 20 oral\n" + HALOPERIDOL,
+    ),
+    vignette(
+        "haloperidol 15 mg added to olanzapine 10 mg that ran out, beside quetiapine: what is left is too much",
+        Must("HDAT", "high", "125.0% of maximum .haloperidol 75%; quetiapine 50%"),
+        supplies=DOSED + "olanzapine d-36 28 10 oral\nhaloperidol d-10 28 15 oral\nquetiapine d-10 28 375 oral",
+    ),
+]
+
+VIGNETTES = [*CONTINUOUS, *SUDDEN, *RAISED, *CHANGED, *SUMS, *RESULTS]

@@ -37,21 +37,39 @@ def _maximum_fact(medicine: Medicine) -> citations.Fact:
     return citations.of_medicine(medicine, "bnf_max_daily_dose_mg")
 
 
+def _replaced(course: Course, held: list[Course], as_of: int) -> bool:
+    """Whether tablets ran out, and another antipsychotic began after they were last supplied: a change."""
+    if course.injection or course.required or course.end >= as_of:
+        return False
+    others = (one for one in held if one.medicine.base != course.medicine.base and not one.required)
+    return any(one.end >= as_of and one.start > course.last_day for one in others)
+
+
 def high_dose(person: PersonAsKnown) -> Iterator[Gap]:
     """HDAT: percentages of the maximum dose sum to more than 100, as-required medicines included (RCPsych CR190).
 
     [D]: high where no ECG was recorded in 111 days (mp078: every 90 days and 21 of grace), else medium. A dose that is
-    not recorded is named.
+    not recorded is named. Tablets that ran out and were replaced since do not count, though their 28 days of grace
+    last.
     """
     total = person.regimen("percent_of_max")
     if not round(total, 6) > PERCENT_OF_MAXIMUM:
         return
     held = antipsychotics(person)
+    gone = [course for course in held if _replaced(course, held, person.as_of)]
+    if gone:
+        total -= sum(percent(course) or 0 for course in gone)
+        held = [course for course in held if course not in gone]
+        if not round(total, 6) > PERCENT_OF_MAXIMUM:
+            return
     parts, known = [], [citations.threshold("th101"), citations.protocol_named("mp078")]
     for course in held:
         share = percent(course)
-        required = ", as required" if course.required else ""
-        parts.append(f"{course.medicine.name} {'dose not recorded' if share is None else f'{share:.0f}%'}{required}")
+        said = "dose not recorded" if share is None else f"{share:.0f}%"
+        said += ", as required" if course.required else ""
+        if course.end < person.as_of and not (course.injection or course.required):
+            said += f", ran out on {iso(course.end)}"
+        parts.append(f"{course.medicine.name} {said}")
         if share is not None:
             known.append(_maximum_fact(course.medicine))
     ecg = person.last_met("ecg_qtc")
