@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -200,15 +201,17 @@ class RiskModel:
         return self.reasoner.find(found.contributions[row, found.column(horizon)], scores.inputs[row], top)
 
     def ranked_concepts(
-        self, scores: Scores, row: int, top: int = 5
-    ) -> dict[tuple[str, int], list[tuple[int, float, bool, bool]]]:
-        """The same for every outcome and horizon of one row, in order, and before it is worded: the arguments of
+        self, scores: Scores, top: int = 5
+    ) -> list[dict[tuple[str, int], list[tuple[int, float, bool, bool]]]]:
+        """The same for every row, and each of its outcomes and horizons in order, before it is worded: the arguments of
         ``reasoner.reason``."""
-        parts = [found.contributions[row] for found in scores.values() if found.contributions is not None]
+        parts = [found.contributions for found in scores.values() if found.contributions is not None]
         keys = [(name, horizon) for name, found in scores.items() for horizon in found.horizons]
-        if sum(map(len, parts)) < len(keys):
+        if sum(part.shape[1] for part in parts) < len(keys):
             raise ValueError("these scores carry no contributions: score with contributions=True")
-        return dict(zip(keys, self.reasoner.rank(np.concatenate(parts), scores.inputs[row], top), strict=True))
+        whole = np.concatenate(parts, axis=1)
+        ranked = iter(self.reasoner.rank_rows(whole.reshape(-1, whole.shape[2]), scores.inputs, top))
+        return [dict(zip(keys, islice(ranked, len(keys)), strict=True)) for _ in range(len(whole))]
 
     def largest_parts(self, concepts: Sequence[int], contributions: Floats) -> list[list[int]]:
         """For each of ``ranked_concepts`` the positions of its features that have a part in a score, largest first:
@@ -216,25 +219,30 @@ class RiskModel:
         return self.reasoner.largest(concepts, contributions)
 
     def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
-        """Inputs of one row that lie outside the middle 99% of the training rows and have a part in a score: {name,
-        value, low, high}.
+        """:meth:`outside_training_of_rows` of one row."""
+        (found,) = self.outside_training_of_rows(scores, slice(row, row + 1))
+        return found
+
+    def outside_training_of_rows(self, scores: Scores, rows: slice) -> list[list[dict[str, Any]]]:
+        """Inputs of each of some rows that lie outside the middle 99% of the training rows and have a part in a score:
+        {name, value, low, high}.
 
         A missing value is never outside. A feature never recorded in training has no range.
         """
-        values = scores.inputs[row].astype(np.float64)
+        values = scores.inputs[rows].astype(np.float64)
         # The range was computed in double precision from single-precision inputs; this keeps a value on the edge
         # inside.
-        beyond = np.flatnonzero((values < self._low) | (values > self._high))
-        used = [i for i in beyond.tolist() if any(_has_part(found, row, i) for found in scores.values())]
-        return [
-            {
-                "name": self.feature_names[i],
-                "value": float(values[i]),
-                "low": float(self._low[i]),
-                "high": float(self._high[i]),
-            }
-            for i in used
-        ]
+        row, i = np.nonzero((values < self._low) | (values > self._high))
+        used = np.zeros(len(row), bool)
+        for found in scores.values():
+            parts = None if found.contributions is None else found.contributions[rows]
+            used |= True if parts is None else parts[row, :, i].any(axis=1)
+        row, i = row[used], i[used]
+        lists: list[list[dict[str, Any]]] = [[] for _ in range(len(values))]
+        numbers = (values[row, i].tolist(), self._low[i].tolist(), self._high[i].tolist())
+        for mine, feature, value, low, high in zip(row.tolist(), i.tolist(), *numbers, strict=True):
+            lists[mine].append({"name": self.feature_names[feature], "value": value, "low": low, "high": high})
+        return lists
 
     def what_ifs(self, scores: Scores, threads: int = 1) -> list[list[WhatIf]]:
         """For every row, the actions that are due and the estimate with each one done, in the order of
@@ -361,10 +369,6 @@ def _differs(bundle_id: str, outcome: str, what: str) -> str:
 
 def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
-
-
-def _has_part(found: OutcomeScores, row: int, feature: int) -> bool:
-    return found.contributions is None or bool(found.contributions[row, :, feature].any())
 
 
 def stack_horizons(values: NDArray[np.floating], horizons: Sequence[int]) -> NDArray[np.floating]:

@@ -7,10 +7,10 @@ read, no label of a diagnosis (docs/architecture.md rule 6).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from features.engine.booking_walks import made_on
 from features.engine.events import Group, clocks_of, events_of
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
-from features.kernels.lookups import newest_rows
+from features.kernels.lookups import newest_rows, rows_behind
 from features.medicines import supply_days
 from features.monitoring import due_dates
 from features.monitoring.schedule_features import VERBS
@@ -31,6 +31,7 @@ from features.reference import TESTS
 from features.spec import BOOKING_VERBS, PROTECTED_CIRCUMSTANCES, Feature, Stream, satisfying, stream
 
 Rows = npt.NDArray[np.int64]
+Columns = Mapping[str, Any]
 
 MOST = 3
 """Number of rows kept per stream and person."""
@@ -55,17 +56,17 @@ class SourceRow(NamedTuple):
         return {"table": self.table, "row": self.row, "on": iso_day(self.on), "what": self.what}
 
 
-@dataclass(frozen=True)
-class OfPerson:
-    """The newest rows of one person, then the next newest, and so on: of each reading the position in its table (-1 if
-    none) and the day."""
+class RowsBehind(NamedTuple):
+    """The rows behind some lists of features, newest first: how many each list has, and of each the reading, the
+    position in its table and the day, shape (lists, most). ``tables`` are those of the features, by their place in
+    ``SourceRows.tables``, largest weight first, -1 where there are no more."""
 
-    person: int
-    rows: list[list[int]]
-    days: list[list[int]]
-    said: dict[tuple[int, int], SourceRow] = field(default_factory=dict)
-    """The rows described so far, by the wording of their reading and their position: most are evidence for several
-    concepts."""
+    person: Rows
+    number: Rows
+    reading: Rows
+    position: Rows
+    day: Rows
+    tables: Rows
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,15 @@ class _ReadingPlan:
     groups: tuple[tuple[Group, Membership, Rows], ...]
     """Each with the places of its streams among the readings."""
     tables: tuple[str, ...]
-    """The table of each feature."""
+    """The tables of the features, in order of name."""
+    table: Rows
+    """The place of each reading's table among them."""
     of_feature: Rows
     """The reading of each feature."""
     window: Rows
-    whole: dict[str, int]
+    whole: Rows
     """For each table, the reading of every row that a feature may read."""
-    wording: tuple[int, ...]
+    wording: Rows
     """A number for each reading: readings of one number say the same of a row, and date it by the same column."""
 
 
@@ -103,7 +106,7 @@ def _plan(features: tuple[Feature, ...]) -> _ReadingPlan:
     mine = [_Reading(read := _read_by(feature), clocks_of(read, feature.value)) for feature in features]
     whole = {table: _whole(table) for table in dict.fromkeys(feature.table for feature in features)}
     place = {reading: i for i, reading in enumerate(dict.fromkeys((*mine, *whole.values())))}
-    wordings: dict[Hashable, int] = {}
+    tables, wordings = sorted(whole), dict[Hashable, int]()
     groups: dict[Group, list[_Reading]] = {}
     for reading in place:
         group = Group(reading.stream.table, reading.stream.day_column, reading.clocks, "", "")
@@ -116,11 +119,12 @@ def _plan(features: tuple[Feature, ...]) -> _ReadingPlan:
             for group, members in groups.items()
             for part in (members[first : first + MAX_STREAMS] for first in range(0, len(members), MAX_STREAMS))
         ),
-        tuple(feature.table for feature in features),
+        tuple(tables),
+        np.array([tables.index(reading.stream.table) for reading in place], np.int64),
         np.array([place[reading] for reading in mine], np.int64),
         np.array([feature.window or 2**30 for feature in features], np.int64),
-        {table: place[reading] for table, reading in whole.items()},
-        tuple(wordings.setdefault(_worded_by(reading.stream), len(wordings)) for reading in place),
+        np.array([place[whole[table]] for table in tables], np.int64),
+        np.array([wordings.setdefault(_worded_by(reading.stream), len(wordings)) for reading in place], np.int64),
     )
 
 
@@ -168,54 +172,59 @@ class SourceRows:
         newest = self._on[:, self._plan.of_feature, 0]
         return np.where(newest >= self._as_of - self._plan.window, newest, np.int32(NO_DAY))
 
-    def of(self, person: int) -> OfPerson:
-        """The newest rows of one person, for queries about many concepts."""
-        return OfPerson(person, self._row[person].T.tolist(), self._on[person].T.tolist())
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables of the features, in order of name."""
+        return self._plan.tables
 
-    def behind(self, chosen: Sequence[int], newest: OfPerson, most: int) -> list[SourceRow]:
-        """At most ``most`` rows behind some features: the newest of each in the given order, then the next newest.
-        Returned newest first.
+    def behind(
+        self, person: Rows, line: Rows, asked: Rows, weight: npt.NDArray[np.float64], lists: Sequence[Rows], most: int
+    ) -> RowsBehind:
+        """At most ``most`` rows behind each of some lists of features: those at ``lists[asked[i]]`` for ``person[i]``,
+        whose features count as much as ``weight[line[i]]`` (lines, features) says. First the newest row of each
+        feature, largest weight first, then the next newest. A feature without weight is left out.
         """
-        person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
-        found: dict[tuple[str, int], SourceRow] = {}
-        tables, wording, described = self._plan.tables, self._plan.wording, newest.said
-        for at, on in zip(rows, days, strict=True):
-            for feature in chosen:
-                read = reading[feature]
-                # The newest rows come first, so a window only cuts off the end.
-                position, day = at[read], on[read]
-                if position < 0 or day < first[feature] or (tables[feature], position) in found:
-                    continue
-                key = wording[read], position
-                said = described.get(key)
-                if said is None:
-                    said = described[key] = self._said(read, person, position, day)
-                found[tables[feature], position] = said
-                if len(found) == most:
-                    return _newest_first(found.values())
-        return _newest_first(found.values())
+        plan, ends = self._plan, np.cumsum([0, *map(len, lists)])
+        members, first = np.concatenate([*lists, np.zeros(0, np.int64)]), self._as_of - plan.window
+        read = plan.of_feature, first, plan.table
+        return RowsBehind(
+            person, *rows_behind(person, line, asked, weight, ends, members, *read, self._row, self._on, most)
+        )
 
-    @cached_property
-    def _reach(self) -> tuple[list[int], list[int]]:
-        """The reading of each feature, and the first day of its window."""
-        return self._plan.of_feature.tolist(), (self._as_of - self._plan.window).tolist()
+    def ages(self, found: RowsBehind) -> npt.NDArray[np.int64]:
+        """Days since the newest known row of each of ``found.tables``, -1 if there is none."""
+        newest = self._on[found.person[:, None], self._plan.whole[found.tables], 0]
+        return np.where(newest == NO_DAY, -1, self._as_of - newest)
 
-    def ages(self, tables: Iterable[str], newest: OfPerson) -> list[tuple[str, int | None]]:
-        """Days since the newest known row of each table, None if there is none."""
-        days = {table: newest.days[0][self._plan.whole[table]] for table in tables}
-        return [(table, None if day == NO_DAY else self._as_of - day) for table, day in days.items()]
+    def described(self, found: RowsBehind) -> list[SourceRow]:
+        """The rows of one list after the other. A row that is behind several is described once."""
+        some = np.arange(found.reading.shape[1]) < found.number[:, None]
+        reading, position, day = found.reading[some], found.position[some], found.day[some]
+        person = np.repeat(found.person, found.number)
+        key = self._plan.wording[reading] * (position.max(initial=0) + 1) + position
+        _, newest, place = np.unique(key, return_index=True, return_inverse=True)
+        described: list[SourceRow] = []
+        reading, position, day, person = reading[newest], position[newest], day[newest], person[newest]
+        wording = self._plan.wording[reading]
+        begins = np.flatnonzero(np.diff(wording, prepend=-1)).tolist()
+        for low, high in pairwise([*begins, len(wording)]):
+            read, at = self._plan.readings[reading[low]].stream, position[low:high]
+            first = self._records.offsets(read.table)[person[low:high]]
+            words = _SAYS[read.table](self, self._records.columns(read.table), read, at)
+            described += map(SourceRow, repeat(read.table), (at - first).tolist(), day[low:high].tolist(), words)
+        return [described[one] for one in place.tolist()]
 
-    def _said(self, reading: int, person: int, position: int, day: int) -> SourceRow:
-        read = self._plan.readings[reading].stream
-        assumed = self._assumed(position) if read.table == "supplies" else ""
-        cells = _Cells(self._records.columns(read.table), read.table, position, assumed)
-        first = int(self._records.offsets(read.table)[person])
-        return SourceRow(read.table, position - first, day, _SAYS[read.table](cells, read, self._as_of))
+    def assumed(self, positions: Rows) -> list[str]:
+        """Of some supplies the words for a length that is not recorded; empty for any other."""
+        silent, injection, length = (part[positions].tolist() for part in self._supply_lengths)
+        return [
+            supply_days.assumption(given, days) if unsaid else ""
+            for unsaid, given, days in zip(silent, injection, length, strict=True)
+        ]
 
-    def _assumed(self, position: int) -> str:
-        """The words of a supply whose length is not recorded; empty for any other."""
-        silent, injection, length = self._supply_lengths
-        return supply_days.assumption(bool(injection[position]), int(length[position])) if silent[position] else ""
+    @property
+    def as_of(self) -> int:
+        return self._as_of
 
     @cached_property
     def _supply_lengths(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
@@ -252,81 +261,87 @@ def iso_day(day: int) -> str | None:
     return None if found is None else found.isoformat()
 
 
-def _newest_first(rows: Iterable[SourceRow]) -> list[SourceRow]:
-    return sorted(rows, key=lambda row: (-row.on, row.table, row.row))
+def _word(table: str, name: str, code: int) -> str:
+    """A code in plain words; empty if it is missing."""
+    return "" if code < 0 else _words(table, name)[code]
 
 
-class _Cells(NamedTuple):
-    """One row of a table, cell by cell."""
-
-    columns: Any
-    table: str
-    position: int
-    assumed: str = ""
-    """Of a supply, the words for a length that is not recorded."""
-
-    def word(self, name: str) -> str:
-        """A code in plain words; empty if it is missing."""
-        code = int(self.columns[name][self.position])
-        return "" if code < 0 else _words(self.table, name)[code]
-
-    def number(self, name: str) -> float | None:
-        value = float(self.columns[name][self.position])
-        return None if math.isnan(value) else value
-
-    def day(self, name: str) -> int:
-        return int(self.columns[name][self.position])
+def _contacts(source: SourceRows, columns: Columns, read: Stream, at: Rows) -> Iterable[str]:
+    known = (columns["outcome_known_on"][at] < source.as_of).tolist()
+    kind, outcome, booked = (columns[name][at].tolist() for name in ("kind", "outcome", "contact_on"))
+    return map(_contact, kind, outcome, known, repeat(None) if read.day_column == "contact_on" else booked)
 
 
-def _contact(row: _Cells, read: Stream, as_of: int) -> str:
-    kind = row.word("kind").replace("_", " ") or "contact"
-    known = row.day("outcome_known_on") < as_of
-    outcome = _OUTCOMES.get(row.word("outcome"), "") if known else ""
-    name = kind if kind.endswith("contact") else f"{kind} contact"
-    booked = f" booked for {date_of(row.day('contact_on'))}" if read.day_column != "contact_on" else ""
-    return f"{name}{booked}{f', {outcome}' if outcome else ''}"
+@lru_cache(maxsize=8_192)
+def _contact(kind: int, outcome: int, known: bool, booked: int | None) -> str:
+    word = _word("contacts", "kind", kind).replace("_", " ") or "contact"
+    ended = _OUTCOMES.get(_word("contacts", "outcome", outcome), "") if known else ""
+    name = word if word.endswith("contact") else f"{word} contact"
+    return f"{name}{'' if booked is None else f' booked for {date_of(booked)}'}{f', {ended}' if ended else ''}"
 
 
-def _supply(row: _Cells, read: Stream, as_of: int) -> str:
-    days = row.number("days_supplied")
-    kind = row.word("kind") or "supplied"
-    return f"{row.word('medicine')} {kind}{f', {days:.0f} days' if days else ''}{row.assumed and f', {row.assumed}'}"
+def _supplies(source: SourceRows, columns: Columns, read: Stream, at: Rows) -> Iterable[str]:
+    medicine, kind = (columns[name][at].tolist() for name in ("medicine", "kind"))
+    return map(_supply, medicine, kind, _numbers(columns["days_supplied"][at]), source.assumed(at))
 
 
-def _result(row: _Cells, read: Stream, as_of: int) -> str:
-    test = TESTS[row.word("test")]
-    value = row.number("value")
+@lru_cache(maxsize=8_192)
+def _supply(medicine: int, kind: int, days: float | None, assumed: str) -> str:
+    word = _word("supplies", "kind", kind) or "supplied"
+    name = _word("supplies", "medicine", medicine)
+    return f"{name} {word}{f', {days:.0f} days' if days else ''}{assumed and f', {assumed}'}"
+
+
+def _results(source: SourceRows, columns: Columns, read: Stream, at: Rows) -> Iterable[str]:
+    test, comparator = (columns[name][at].tolist() for name in ("test", "comparator"))
+    return map(_result, test, _numbers(columns["value"][at]), comparator)
+
+
+@lru_cache(maxsize=65_536)
+def _result(code: int, value: float | None, comparator: int) -> str:
+    test = TESTS[_word("results", "test", code)]
     unit = f" {test.unit}" if test.unit not in ("", "1") else ""
-    said = " done" if value is None else f" {row.word('comparator')}{value:.4g}{unit}"
+    said = " done" if value is None else f" {_word('results', 'comparator', comparator)}{value:.4g}{unit}"
     return f"{test.label or test.name.replace('_', ' ')}{said}"
 
 
-def _stay(row: _Cells, read: Stream, as_of: int) -> str:
+def _stays(source: SourceRows, columns: Columns, read: Stream, at: Rows) -> Iterable[str]:
     if read.on == "discharged_on":
-        return "left hospital"
-    method = row.word("method")
+        return repeat("left hospital", len(at))
+    return [_stay(_word("stays", "method", code)) for code in columns["method"][at].tolist()]
+
+
+def _stay(method: str) -> str:
     return f"went into hospital{f', {method}' if method in ('emergency', 'planned', 'transfer') else ''}"
 
 
-def _referral(row: _Cells, read: Stream, as_of: int) -> str:
-    return "referral closed" if read.on == "closed_on" else "referral opened"
+def _referrals(source: SourceRows, columns: Columns, read: Stream, at: Rows) -> Iterable[str]:
+    return repeat("referral closed" if read.on == "closed_on" else "referral opened", len(at))
 
 
-def _condition(row: _Cells, read: Stream, as_of: int) -> str:
-    return f"{row.word('category').replace('_', ' ')} recorded"
+def _conditions(source: SourceRows, columns: Columns, read: Stream, at: Rows) -> Iterable[str]:
+    words = (_word("conditions", "category", code) for code in columns["category"][at].tolist())
+    return [f"{word.replace('_', ' ')} recorded" for word in words]
 
 
-def _circumstance(row: _Cells, read: Stream, as_of: int) -> str:
+def _circumstances(source: SourceRows, columns: Columns, read: Stream, at: Rows) -> Iterable[str]:
     kinds = dict(read.where).get("kind", ())
-    return f"{' or '.join(kinds).replace('_', ' ')} recorded" if kinds else "a circumstance recorded"
+    said = f"{' or '.join(kinds).replace('_', ' ')} recorded" if kinds else "a circumstance recorded"
+    return repeat(said, len(at))
 
 
-_SAYS = {
-    "contacts": _contact,
-    "supplies": _supply,
-    "results": _result,
-    "stays": _stay,
-    "referrals": _referral,
-    "conditions": _condition,
-    "circumstances": _circumstance,
+def _numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
+    """Numbers as plain values, None where there is none."""
+    return [None if value != value else value for value in values.tolist()]
+
+
+_SAYS: dict[str, Callable[[SourceRows, Columns, Stream, Rows], Iterable[str]]] = {
+    "contacts": _contacts,
+    "supplies": _supplies,
+    "results": _results,
+    "stays": _stays,
+    "referrals": _referrals,
+    "conditions": _conditions,
+    "circumstances": _circumstances,
 }
+"""The words of some rows of a table, by their positions in it."""

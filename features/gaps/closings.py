@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
-
 from features.gaps.gap import Evidence
 from features.gaps.person_view import YEAR, PersonAsKnown, meeting
 from features.gaps.rules.engagement.contact import SILENT_DAYS
@@ -53,8 +51,7 @@ def _checks(person: PersonAsKnown) -> Iterator[Closing]:
     """A recent result that came later than the interval and grace days after the previous result."""
     scheduled, row = person.schedule
     since = person.as_of - CLOSED_DAYS
-    recent = (scheduled.protocol[row] >= 0) & (scheduled.last[row] >= since) & (scheduled.last[row] != NO_DAY)
-    for place in np.flatnonzero(recent).tolist():
+    for place in person.shard.met_since(since)[person.who]:
         item, protocol = due_dates.items()[place], PROTOCOLS[int(scheduled.protocol[row, place])]
         if protocol.interval_days is None:
             continue

@@ -127,8 +127,12 @@ class PersonAsKnown:
         """Scheduled tests that may apply but cannot be assessed, because a fact that their condition needs is not
         recorded.
         """
-        items = due_dates.items()
-        return [items[place] for place in np.flatnonzero(self.shard.dues.unsure[self.who]).tolist()]
+        return self.shard.unsure[self.who]
+
+    @kept
+    def planned(self) -> list[Due]:
+        """Every scheduled test with its due day, past or to come."""
+        return self.shard.planned[self.who]
 
     def _slices(self, table: str, names: Iterable[str]) -> tuple[int, list[list[int]]]:
         """First row and the lists of some numeric columns of this person's rows."""

@@ -5,7 +5,7 @@ as the values of one person, which are made when a rule first reads them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -396,6 +396,31 @@ class Shard:
     def _late(self) -> list[list[Due]]:
         columns = self.due_columns
         return self.by_person(columns, np.flatnonzero(columns.past_grace))
+
+    @kept
+    def planned(self) -> list[list[Due]]:
+        """Every scheduled check of each person, past or to come, in order of item."""
+        dues, items = self.dues, due_dates.items()
+        who, places = np.nonzero(dues.protocol >= 0)
+        parts = (dues.protocol, dues.day, dues.last, dues.start)
+        made = tuples(Due, [items[place] for place in places.tolist()], *(part[who, places].tolist() for part in parts))
+        return cut(made, self.bounds(who))
+
+    def met_since(self, day: int) -> list[list[int]]:
+        """For each person the places of the scheduled checks whose last result is of that day or later."""
+        found = self.kept.get(("met since", day))
+        if found is None:
+            dues = self.dues
+            who, places = np.nonzero((dues.protocol >= 0) & (dues.last >= day) & (dues.last != NO_DAY))
+            found = self.kept["met since", day] = cut(places.tolist(), self.bounds(who))
+        return cast(list[list[int]], found)
+
+    @kept
+    def unsure(self) -> list[list[due_dates.Item]]:
+        """The checks of each person that may apply, and whose condition is not recorded."""
+        who, places = np.nonzero(self.dues.unsure)
+        items = due_dates.items()
+        return cut([items[place] for place in places.tolist()], self.bounds(who))
 
     def by_person(self, columns: DueColumns, some: Rows) -> list[list[Due]]:
         """The checks at some places of their columns, which are in order of person, as a list for each person."""

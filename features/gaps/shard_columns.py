@@ -15,6 +15,7 @@ from features.gaps.events import Due
 Rows = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 T = TypeVar("T", bound=tuple[Any, ...])
+One = TypeVar("One")
 
 
 def tuples(kind: type[T], *columns: Iterable[Any]) -> list[T]:
@@ -55,6 +56,6 @@ class DueColumns(NamedTuple):
     made: list[Due]
 
 
-def cut(made: list[T], bounds: list[int]) -> list[list[T]]:
+def cut(made: list[One], bounds: list[int]) -> list[list[One]]:
     """The parts of a list between each two bounds."""
     return [made[low:high] for low, high in pairwise(bounds)]

@@ -85,6 +85,12 @@ class Shared:
         return _words(*kinds), _words(*values, lambda word: word.strip().lower())
 
     @kept
+    def circumstances_written(self) -> tuple[list[int], Sequence[str | None]]:
+        """The values of circumstances as written: which of some words each row holds, and the words."""
+        codes, words = self.records.coded("circumstances", "value")
+        return codes.tolist(), words
+
+    @kept
     def ethnicities(self) -> list[str | None]:
         return list(self.records.columns("patients")["ethnicity"].to_pylist())
 

@@ -76,6 +76,69 @@ def newest_rows(offsets, day, known, until, bits, as_of, places, row, on):
                     found[s] += 1
 
 
+@jit()
+def rows_behind(person, line, asked, weight, starts, members, reading, first, table, row, on, most):
+    """At most ``most`` rows behind each of some lists of features, newest first, out of ``row`` and ``on`` (people,
+    readings, depth): the newest row of each feature, the largest ``weight[line]`` first, then the next newest. A
+    feature without weight is left out, and so is a row before the feature's ``first`` day. Rows of one day are in order
+    of ``table`` and position.
+
+    List ``i`` is that of the features ``members[starts[asked[i]]:]`` for ``person[i]``. Returns the number of its rows,
+    their readings, positions and days, and the tables of its features (-1 where there are no more).
+    """
+    lists, tables = person.shape[0], table.max() + 1
+    number = np.zeros(lists, np.int64)
+    read, position = np.zeros((lists, most), np.int64), np.zeros((lists, most), np.int64)
+    day, named = np.zeros((lists, most), np.int64), np.full((lists, tables), -1, np.int64)
+    chosen = np.zeros(members.shape[0], np.int64)
+    for p in range(lists):
+        count = 0
+        for m in members[starts[asked[p]] : starts[asked[p] + 1]]:
+            size = weight[line[p], m]
+            if size > 0:
+                place = count
+                while place > 0 and weight[line[p], chosen[place - 1]] < size:  # equal ones stay in order
+                    chosen[place] = chosen[place - 1]
+                    place -= 1
+                chosen[place] = m
+                count += 1
+        for feature in chosen[:count]:
+            place = 0
+            while named[p, place] >= 0 and named[p, place] != table[reading[feature]]:
+                place += 1
+            named[p, place] = table[reading[feature]]
+        rows = 0
+        for depth in range(row.shape[2]):
+            for feature in chosen[:count]:
+                r = reading[feature]
+                at, when = row[person[p], r, depth], on[person[p], r, depth]
+                if rows == most or at < 0 or when < first[feature]:
+                    continue
+                known = False
+                for i in range(rows):
+                    known = known or (position[p, i] == at and table[read[p, i]] == table[r])
+                if known:
+                    continue
+                place = rows
+                while place > 0:
+                    last = place - 1
+                    other = table[read[p, last]]
+                    if not _comes_before(when, table[r], at, day[p, last], other, position[p, last]):
+                        break
+                    read[p, place], position[p, place], day[p, place] = read[p, last], position[p, last], day[p, last]
+                    place = last
+                read[p, place], position[p, place], day[p, place] = r, at, when
+                rows += 1
+        number[p] = rows
+    return number, read, position, day, named
+
+
+@part()
+def _comes_before(day, table, at, other_day, other_table, other_at):
+    """Whether a row is the newer one, or comes first on its day."""
+    return day > other_day or (day == other_day and (table < other_table or (table == other_table and at < other_at)))
+
+
 @jit(_nrt=False)
 def ends(offsets, day, known, keep, as_of, first, last):
     """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible kept rows,

@@ -63,5 +63,5 @@ def _circumstance(person: PersonAsKnown, kind: str) -> Dated | None:
     entry = person.circumstance(kind)
     if entry is None:
         return None
-    written = str(person.shared.records.columns("circumstances")["value"][entry.row]).strip()  # rules read it lowered
-    return Dated(written, entry.day)
+    codes, words = person.shared.circumstances_written  # rules read it lowered
+    return Dated(str(words[codes[entry.row]]).strip(), entry.day)

@@ -6,11 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from features.gaps.person_view import Due, PersonAsKnown
 from features.gaps.rules.monitoring import clozapine
-from features.monitoring import due_dates
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.reference import TESTS
 from features.summaries.held import HeldMedicine
@@ -49,20 +46,9 @@ def upcoming(person: PersonAsKnown, medicines: Sequence[HeldMedicine]) -> tuple[
 def scheduled(person: PersonAsKnown) -> list[Due]:
     """Every scheduled test with its due day, past or to come; the clozapine blood count by the interval that the
     register gave, where it did."""
-    if person.schedule is None:
-        return []
-    dues, row = person.schedule
-    items = due_dates.items()
     count = clozapine.next_count(person)
-    found = [] if count is None else [count]
-    for place in np.flatnonzero(dues.protocol[row] >= 0).tolist():
-        item = items[place]
-        if (item.scope, item.test) != CLOZAPINE_COUNT:
-            protocol, day, last, start = (
-                int(part[row, place]) for part in (dues.protocol, dues.day, dues.last, dues.start)
-            )
-            found.append(Due(item, protocol, day, last, start))
-    return found
+    found = [due for due in person.planned if (due.item.scope, due.item.test) != CLOZAPINE_COUNT]
+    return found if count is None else [count, *found]
 
 
 def _labels(tests: Sequence[str]) -> tuple[str, ...]:

@@ -135,18 +135,31 @@ class Reasoner:
         ``contributions`` has shape (scores, features)."""
         if not self._features:
             return [[] for _ in contributions]
+        return self.rank_rows(contributions, values[None], top)
+
+    def rank_rows(
+        self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int
+    ) -> list[list[tuple[int, float, bool, bool]]]:
+        """The same for the scores of many rows, one row after the other, each with as many scores. ``values`` has shape
+        (rows, features)."""
+        if not self._features:
+            return [[] for _ in contributions]
         totals = np.add.reduceat(contributions[:, self._order], self._starts, axis=1)
         sizes = np.where(self._no_comfort & (totals < 0), 0.0, np.abs(totals))
         # The slugs are sorted and the sort is stable, so equal sizes are ordered by name.
         ranked = np.argsort(-sizes, axis=1, kind="stable")[:, :top]
-        recorded, wrong = self._standing(values)
+        score = np.arange(len(totals))[:, None]
+        largest, enough = totals[score, ranked], sizes[score, ranked] >= _SMALLEST
+        row = score // max(1, len(totals) // len(values))
+        recorded, wrong = (standing[row, ranked] for standing in self._standing(values))
+        columns = (part.tolist() for part in (ranked, largest, recorded, ~wrong, enough))
         return [
-            [(c, total[c], recorded[c], not wrong[c]) for c in places if size[c] >= _SMALLEST]
-            for total, size, places in zip(totals.tolist(), sizes.tolist(), ranked.tolist(), strict=True)
+            [(c, total, known, fine) for c, total, known, fine, counts in zip(*one, strict=True) if counts]
+            for one in zip(*columns, strict=True)
         ]
 
-    def _standing(self, values: NDArray[np.floating]) -> tuple[list[bool], list[bool]]:
-        """For each concept: whether anything is recorded for it, and whether something of it is overdue or has
+    def _standing(self, values: NDArray[np.floating]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """For each row and concept: whether anything is recorded for it, and whether something of it is overdue or has
         happened.
 
         A count of 0 from no rows at all (``missing`` is "zero") records nothing: "none missed" of no appointments is
@@ -156,8 +169,8 @@ class Reasoner:
         recorded = ~np.isnan(values) & ~((values == 0) & self._zero_is_none)
         wrong = (values > 0) & self._bad_news
         return (
-            np.logical_or.reduceat(recorded[self._order], self._starts).tolist(),
-            np.logical_or.reduceat(wrong[self._order], self._starts).tolist(),
+            np.logical_or.reduceat(recorded[:, self._order], self._starts, axis=1),
+            np.logical_or.reduceat(wrong[:, self._order], self._starts, axis=1),
         )
 
     def largest(self, concepts: Sequence[int], contributions: NDArray[np.float64]) -> list[list[int]]:

@@ -29,6 +29,9 @@ from serving.storage.packed import LongJSON, plain_text
 from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
 
 STAGED = (people, scores, gaps, timelines, person_groups, summaries)
+AS_STORED = {people: ("behind",), scores: ("contributions", "reasons")}
+"""Columns whose values come as SQLite stores them (``serving.nightly.rows.scored``): most of a run, made for a whole
+shard at once."""
 
 
 class ShardNotWritten(UpstreamError):
@@ -60,7 +63,9 @@ class Staging:
             with engine.begin() as connection:
                 runs.metadata.create_all(connection, tables=[runs, *STAGED])
                 for table in STAGED:
-                    insert_directly(connection, table, rows[table.name], {"run_id": self.run_id})
+                    insert_directly(
+                        connection, table, rows[table.name], {"run_id": self.run_id}, AS_STORED.get(table, ())
+                    )
             engine.dispose()
             _sync(beside)
             beside.rename(self._shards / f"{first}.db")

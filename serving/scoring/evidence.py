@@ -7,15 +7,17 @@ features with the largest contributions to any of the person's scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache, cached_property
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic_core import to_json
 
 from features import CATALOGUE, Feature, Records
-from features.engine.provenance import OfPerson, SourceRows, iso_day
+from features.engine.provenance import SourceRow, SourceRows, iso_day
 from features.records import NO_DAY
 from models import Scores
 from serving.scoring.record_coverage import STALE_AFTER_DAYS
@@ -32,7 +34,7 @@ class Behind:
         self, records: Records, as_of_day: int, place: npt.NDArray[np.int64], scores: Scores, names: tuple[str, ...]
     ) -> None:
         self._place, self._scores = place, scores
-        features, self._tables, self._members = _layout(names)
+        features, self._number, self._members = _layout(names)
         self._rows = SourceRows(records, as_of_day, features)
 
     @cached_property
@@ -40,11 +42,21 @@ class Behind:
         """Shape (rows, features): the day of the newest row behind each feature, ``NO_DAY`` if there is none."""
         return self._rows.days[self._place]
 
-    def concepts(self, row: int, slugs: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """For each concept ``rows`` (newest first) and ``sources`` (the tables it reads and how old they are for this
-        person)."""
-        weight, newest = self._weights[row].tolist(), self._rows.of(int(self._place[row]))
-        return {slug: self._concept(slug, weight, newest) for slug in dict.fromkeys(slugs)}
+    def texts(self, rows: Sequence[int], slugs: Sequence[str]) -> list[bytes]:
+        """For each row and concept the JSON of ``rows`` (newest first) and ``sources`` (the tables it reads and how old
+        they are for this person)."""
+        line, asked = np.array(rows, np.int64), np.array([self._number[slug] for slug in slugs], np.int64)
+        found = self._rows.behind(self._place[line], line, asked, self._weights, self._members, MOST_ROWS)
+        said, tables = iter(map(_row, self._rows.described(found))), (*self._rows.tables, "")
+        named, ages = found.tables.tolist(), self._rows.ages(found).tolist()
+        return [
+            b'{"rows":[%s],"sources":[%s]}'
+            % (
+                b",".join(islice(said, number)),
+                b",".join([_source(tables[one], age) for one, age in zip(mine, old, strict=True) if one >= 0]),
+            )
+            for number, mine, old in zip(found.number.tolist(), named, ages, strict=True)
+        ]
 
     @cached_property
     def _weights(self) -> npt.NDArray[np.float64]:
@@ -54,29 +66,41 @@ class Behind:
             for found in self._scores.values()
             if found.contributions is not None
         ]
-        return np.max(parts, axis=0)
+        return np.ascontiguousarray(np.max(parts, axis=0))
 
-    def _concept(self, slug: str, weight: list[float], newest: OfPerson) -> dict[str, Any]:
-        # The sort is stable: equal weights keep the order of the features.
-        chosen = sorted([i for i in self._members[slug] if weight[i] > 0], key=weight.__getitem__, reverse=True)
-        tables = dict.fromkeys([self._tables[i] for i in chosen])
-        return {
-            "rows": [found.as_dict() for found in self._rows.behind(chosen, newest, MOST_ROWS)],
-            "sources": [
-                {"source": table, "age_days": age, "stale": age is not None and age > STALE_AFTER_DAYS.get(table, age)}
-                for table, age in self._rows.ages(tables, newest)
-            ],
-        }
+
+def _row(one: SourceRow) -> bytes:
+    table, row, on, what = one
+    return b'{"table":"%s","row":%d,"on":%s,"what":%s}' % (table.encode(), row, _day(on), _text(what))
+
+
+@lru_cache(maxsize=8_192)
+def _day(day: int) -> bytes:
+    return to_json(iso_day(day))
+
+
+@lru_cache(maxsize=65_536)
+def _text(what: str) -> bytes:
+    return to_json(what)
+
+
+@lru_cache(maxsize=65_536)
+def _source(table: str, age: int) -> bytes:
+    """A table with its age in days, -1 where it has no row."""
+    days = None if age < 0 else age
+    stale = days is not None and days > STALE_AFTER_DAYS.get(table, days)
+    return to_json({"source": table, "age_days": days, "stale": stale})
 
 
 @cache
-def _layout(names: tuple[str, ...]) -> tuple[tuple[Feature, ...], tuple[str, ...], dict[str, list[int]]]:
-    """The features of a model, the table of each, and the positions of each concept's features among them."""
+def _layout(names: tuple[str, ...]) -> tuple[tuple[Feature, ...], dict[str, int], list[npt.NDArray[np.int64]]]:
+    """The features of a model, the number of each concept, and the positions of its features among them."""
     features = tuple(CATALOGUE[name] for name in names)
     members: dict[str, list[int]] = {}
     for i, feature in enumerate(features):
         members.setdefault(feature.concept, []).append(i)
-    return features, tuple(feature.table for feature in features), members
+    number = {slug: place for place, slug in enumerate(members)}
+    return features, number, [np.array(places, np.int64) for places in members.values()]
 
 
 def with_what_is_behind(

@@ -50,7 +50,7 @@ class Reasons:
 
     def __init__(self, reasoner: Reasoner) -> None:
         self._reasoner = reasoner
-        self._made: dict[tuple[int, bool, bool, bool], tuple[str, bytes, bytes]] = {}
+        self._made: dict[tuple[int, bool, bool, bool], tuple[str, bytes, bytes, bytes]] = {}
 
     def slug(self, concept: int, part: float, recorded: bool, in_order: bool) -> str:
         """The concept of a reason."""
@@ -60,18 +60,25 @@ class Reasons:
         """Each reason up to the end of its ``features``, which are given as JSON."""
         numbers = _numbers([part for _, part, _, _ in reasons])
         for reason, number, inside in zip(reasons, numbers, features, strict=False):
-            _, before, after = self._of(*reason)
+            _, before, _, after = self._of(*reason)
             yield before + number + after + inside
 
-    def _of(self, concept: int, part: float, recorded: bool, in_order: bool) -> tuple[str, bytes, bytes]:
-        """The slug, and the text before and after the number."""
+    def plain(self, reasons: Sequence[tuple[int, float, bool, bool]]) -> list[bytes]:
+        """Each reason without its ``features``."""
+        numbers = _numbers([part for _, part, _, _ in reasons])
+        around = [self._of(*reason) for reason in reasons]
+        return [before + number + after for (_, before, after, _), number in zip(around, numbers, strict=False)]
+
+    def _of(self, concept: int, part: float, recorded: bool, in_order: bool) -> tuple[str, bytes, bytes, bytes]:
+        """The slug, the text before the number, and the text after it without features and up to these."""
         key = concept, part > 0, recorded, in_order
         made = self._made.get(key)
         if made is None:
             said = self._reasoner.reason(concept, part, recorded, in_order)
             before = to_json({"concept": said.concept, "label": said.label, "direction": said.direction})
             after = to_json({"sentence": said.sentence})
-            made = said.concept, before[:-1] + b',"contribution":', b"," + after[1:-1] + b',"features":'
+            end = b"," + after[1:]
+            made = said.concept, before[:-1] + b',"contribution":', end, end[:-1] + b',"features":'
             self._made[key] = made
         return made
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain, islice, repeat
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,7 +28,7 @@ from features.records import date_of, day_of
 from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
-from models.explain.reasons import FeatureText, Reason
+from models.explain.reasons import FeatureText
 from models.ranges import LEVEL
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, unavailable
@@ -53,7 +53,6 @@ from serving.scoring.schemas import (
 from serving.wording import between_in_100
 
 TOP_REASONS = 5
-REASON_FIELDS = Reason._fields[: Reason._fields.index("features")]
 
 
 @dataclass(frozen=True)
@@ -71,18 +70,15 @@ class ScoredPeople:
     what_ifs: list[list[ModelWhatIf]]
     unread: list[list[dict[str, Any]]]
 
-    def reasons(self, row: int) -> dict[tuple[str, int], list[dict[str, Any]]]:
-        """The largest reasons of each outcome and horizon as plain values, without features and without the rows behind
-        them (``behind``)."""
-        found, word = self.ranked_concepts(row), self.model.reasoner.reason
-        return {
-            score: [dict(zip(REASON_FIELDS, word(*one), strict=False)) for one in ranked]
-            for score, ranked in found.items()
-        }
+    @cached_property
+    def ranked_concepts(self) -> list[dict[tuple[str, int], list[tuple[int, float, bool, bool]]]]:
+        """For each row the largest reasons of each outcome and horizon, before they are worded
+        (``Reasoner.reason``)."""
+        return self.model.ranked_concepts(self.scores, TOP_REASONS)
 
-    def ranked_concepts(self, row: int) -> dict[tuple[str, int], list[tuple[int, float, bool, bool]]]:
-        """The same before they are worded (``Reasoner.reason``)."""
-        return self.model.ranked_concepts(self.scores, row, TOP_REASONS)
+    @cached_property
+    def _outside_training(self) -> list[list[dict[str, Any]]]:
+        return self.model.outside_training_of_rows(self.scores, slice(None))
 
     def flags(self, row: int) -> dict[str, Any]:
         """Limits of this person's scores: length of the record, age of each source, and inputs that the model hardly
@@ -95,7 +91,7 @@ class ScoredPeople:
             "short_history": days is None or days < SHORT_HISTORY_DAYS,
             "missing_sources": [name for name, none in self.history.missing.items() if none[person]],
             "sources": self.history.sources(person, today),
-            "outside_training": self.model.outside_training(self.scores, row),
+            "outside_training": self._outside_training[row],
             "unread": self.unread[row],
         }
 
@@ -124,6 +120,7 @@ def score_people(
     check_rows(records, place, days)
     values = build_values(records, place, days, _features_of(model.feature_names), threads=threads)
     scores = model.score(values, contributions=True, names=model.feature_names, threads=threads)
+    unread = frozenset(records.unread.patient.tolist())
     return ScoredPeople(
         model=model,
         as_of=as_of,
@@ -134,14 +131,12 @@ def score_people(
         gaps=_gaps_by_person(records, as_of, ids, place, each),
         behind=Behind(records, today, place, scores, model.feature_names),
         what_ifs=model.what_ifs(scores, threads),
-        unread=[_unread(records, person, today) for person in place.tolist()],
+        unread=[_unread(records, person, today) if person in unread else [] for person in place.tolist()],
     )
 
 
 def _unread(records: Records, place: int, as_of_day: int) -> list[dict[str, Any]]:
     """A person's records that were not understood, as plain values."""
-    if not len(records.unread):
-        return []
     found = [one.as_dict() for one in records.unread.of_person(place, as_of_day)]
     return [
         {**one, **{day: None if one[day] is None else one[day].isoformat() for day in ("on", "known_on")}}
@@ -336,15 +331,16 @@ def _risks(scored: ScoredPeople, row: int, written: Written) -> Iterator[tuple[b
 
 def _reasons(scored: ScoredPeople, row: int, written: Written) -> dict[tuple[str, int], list[bytes]]:
     """The ``RiskReason`` of every outcome and horizon as JSON."""
-    found = scored.ranked_concepts(row)
+    found = scored.ranked_concepts[row]
     every = [one for ranked in found.values() for one in ranked]
     words = written.reason_words
     slugs = [words.slug(*one) for one in every]
-    rows = scored.behind.concepts(row, slugs)
-    ends = {concept: b"," + to_json(behind)[1:] for concept, behind in rows.items()}
+    shown = list(dict.fromkeys(slugs))
+    texts = scored.behind.texts([row] * len(shown), shown)
+    ends = {concept: b"," + behind[1:] for concept, behind in zip(shown, texts, strict=True)}
     features = _reason_features(scored, row, written, found)
-    texts = map(bytes.__add__, words.texts(every, features), map(ends.__getitem__, slugs))
-    return {score: list(islice(texts, len(ranked))) for score, ranked in found.items()}
+    whole = map(bytes.__add__, words.texts(every, features), map(ends.__getitem__, slugs))
+    return {score: list(islice(whole, len(ranked))) for score, ranked in found.items()}
 
 
 def _reason_features(

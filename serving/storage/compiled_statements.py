@@ -4,7 +4,7 @@ each run took longer than the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,17 +78,22 @@ class _Compiled:
 
 
 def insert_directly(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, Any]
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    shared: Mapping[str, Any],
+    as_stored: Collection[str] = (),
 ) -> None:
     """Inserts rows with the same keys, and the values that they share, on SQLite as the toolkit stores them. It goes
-    column by column: the toolkit makes two dictionaries for each row. Raises ``DBAPIError``."""
+    column by column: the toolkit makes two dictionaries for each row. Values of the columns ``as_stored`` come as they
+    are stored. Raises ``DBAPIError``."""
     if not rows:
         return
     compiled: Any = insert(table).compile(dialect=connection.dialect, column_keys=[*shared, *rows[0]])
     columns = []
     for name in compiled.positiontup:
         values = [shared[name]] * len(rows) if name in shared else [row[name] for row in rows]
-        as_sent = compiled._bind_processors.get(name)
+        as_sent = None if name in as_stored else compiled._bind_processors.get(name)
         columns.append(values if as_sent is None else list(map(as_sent, values)))
     driver: Any = connection.connection.driver_connection
     with errors_of_driver(connection.dialect, compiled.string):

@@ -15,6 +15,7 @@ from features.gaps import find_gaps, people
 from features.records.days import day_of
 from serving.nightly.rows.timeline import timelines
 from serving.scoring.record_coverage import History
+from tests.features.engine.test_provenance import found_behind
 
 AS_OF = dt.date(2026, 1, 5)
 OPTIONS = {"clozapine": {"daily_dose_mg": 300.0}, "lorazepam": {"daily_dose_mg": 2.0, "as_required": True}}
@@ -72,7 +73,7 @@ def test_the_rows_behind_a_reason_are_the_same():
     def behind(records: Records) -> list:
         features = [f for f in CATALOGUE if f.table == "supplies"]
         source = SourceRows(records, day_of(AS_OF), features)
-        return [(row.on, row.what) for row in source.behind(range(len(features)), source.of(0), 5)]
+        return [(row.on, row.what) for row in source.described(found_behind(source, list(range(len(features)))))]
 
     assert behind(ONE) == behind(THREE) and behind(ONE)
 

@@ -16,9 +16,17 @@ from tests.tables import records
 AS_OF = day_of("2026-01-05")
 
 
+def found_behind(rows, chosen, person=0, most=5):
+    """The rows behind features at some places, of which the first counts most."""
+    weight = np.zeros((1, max(chosen) + 1))
+    weight[0, chosen] = range(len(chosen), 0, -1)
+    one = np.zeros(1, np.int64)
+    return rows.behind(np.array([person]), one, one, weight, [np.array(chosen)], most)
+
+
 def behind(world, name, person=0, most=5):
     rows = SourceRows(world, AS_OF, [CATALOGUE[name]])
-    found = rows.behind([0], rows.of(person), most)
+    found = rows.described(found_behind(rows, [0], person, most))
     return [(row.table, row.row, str(row.as_dict()["on"]), row.what) for row in found]
 
 
@@ -129,8 +137,11 @@ def test_the_age_of_a_source_reads_both_clocks_and_nothing_protected():
         results="patient_id test taken_on value unit known_on\nanna anc 2025-12-02 3.2 10^9/L 2026-01-05",
     )
     rows = SourceRows(world, AS_OF, list(CATALOGUE))
-    assert rows.ages(["circumstances", "results"], rows.of(0)) == [("circumstances", 96), ("results", None)]
-    assert rows.ages(["circumstances"], rows.of(1)) == [("circumstances", None)]
+    both = [list(CATALOGUE).index(CATALOGUE[name]) for name in ("days_since_circumstance", "days_since_fbc")]
+    for person, ages in ((0, [96, -1]), (1, [-1, -1])):
+        found = found_behind(rows, both, person)
+        assert [rows.tables[table] for table in found.tables[0, :2]] == ["circumstances", "results"]
+        assert rows.ages(found)[0, :2].tolist() == ages and set(found.tables[0, 2:].tolist()) == {-1}
 
 
 @pytest.mark.parametrize("verb", ["days_since_last", "count"])
@@ -166,7 +177,8 @@ def test_one_person_or_many_find_the_same_rows():
     for place, patient in enumerate(world.patient_ids):
         alone = SourceRows(world.select([patient]), AS_OF, tuple(CATALOGUE))
         for at, feature in enumerate(CATALOGUE):
-            assert many.behind([at], many.of(place), 5) == alone.behind([at], alone.of(0), 5), feature.name
+            both = (rows.described(found_behind(rows, [at], one)) for rows, one in ((many, place), (alone, 0)))
+            assert next(both) == next(both), feature.name
 
 
 def test_an_appointment_ahead_is_shown_on_the_day_it_was_booked_and_without_its_outcome():

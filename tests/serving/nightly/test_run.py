@@ -125,7 +125,7 @@ def test_a_second_runner_gets_an_error_and_changes_nothing(home, world):
 
 def test_a_shard_is_staged_whole_or_not_at_all(tmp_path):
     person = {"patient_id": "N1", "team_id": "north", "flags": {}, "feature_values": b"", "feature_days": b""}
-    person |= {"behind": {}, "what_if": []}
+    person |= {"behind": "{}", "what_if": []}
     rows = {table.name: [] for table in STAGED} | {"people": [person]}
     staging = Staging(tmp_path, "run", ["N1"])
     with pytest.raises(IntegrityError):
