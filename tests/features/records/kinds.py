@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -396,7 +397,10 @@ def _through(door: str, folder: Path, beside: Path) -> Records:
             frame.to_parquet(beside / "parquet" / f"{name}.parquet")
         return Records.load(beside / "parquet", today=TODAY)
     Records.load(folder, today=TODAY).save(beside / "added")
-    Records.from_frames({"patients": pd.DataFrame({"patient_id": ["anna"]})}, today=TODAY).save(beside / "store")
+    before = beside.parent / "before"  # the same for all inputs of a kind
+    if not before.exists():
+        Records.from_frames({"patients": pd.DataFrame({"patient_id": ["anna"]})}, today=TODAY).save(before)
+    shutil.copytree(before, beside / "store")
     merge_into(beside / "store", beside / "added", "added")
     return Records.load(beside / "store", today=TODAY)
 

@@ -49,6 +49,15 @@ class Asked(NamedTuple):
     def auroc(self, score: np.ndarray, times: np.ndarray | float = 1.0) -> float:
         return float(auroc(self.label, score, sample_weight=self.weight * times))
 
+    def aurocs(self, score: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """``auroc`` for each row of ``times``: the events above the others, ties half, after one sort for all."""
+        order = np.argsort(score, kind="stable")
+        begins = np.flatnonzero(np.diff(score[order], prepend=np.nan) != 0)
+        weight, label = (self.weight * times)[:, order], self.label[order]
+        events, others = (np.add.reduceat(weight * each, begins, axis=1) for each in (label, 1 - label))
+        below = np.cumsum(others, axis=1) - others / 2
+        return (events * below).sum(axis=1) / (events.sum(axis=1) * others.sum(axis=1))
+
     def log_loss(self, risk: np.ndarray) -> float:
         """A share of the draws is often 0: nobody is certain."""
         return float(metrics.log_loss(self.label, np.clip(risk, 1e-3, 1 - 1e-3), sample_weight=self.weight))
@@ -130,7 +139,9 @@ def test_the_oracle_ranks_better_than_every_contender_and_not_by_luck(pair):
     draws = rng.multinomial(
         rows.person.max() + 1, np.full(rows.person.max() + 1, 1 / (rows.person.max() + 1)), size=200
     )
-    leads = [rows.auroc(rows.risk, times) - rows.auroc(scores[best], times) for times in draws[:, rows.person]]
+    times = draws[:, rows.person]
+    leads = rows.aurocs(rows.risk, times) - rows.aurocs(scores[best], times)
+    assert leads[0] == pytest.approx(rows.auroc(rows.risk, times[0]) - rows.auroc(scores[best], times[0]))
     assert np.quantile(leads, 0.025) > 0, f"{rows.name}: over {best} by {np.quantile(leads, [0.025, 0.5, 0.975])}"
 
 
