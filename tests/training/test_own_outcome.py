@@ -18,10 +18,11 @@ from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from tests.serving.conftest import client_of
 from tests.training.conftest import SMALL, made_up_frames, no_pictures, no_served_model
+from training.outcome_settings import OutcomeSettings
 from training.registry import promotion, tracking
 from training.registry.promotion import promote
 from training.registry.sync import sync
-from training.settings import OutcomeSettings, Settings
+from training.settings import Settings
 from training.train import train
 
 pytestmark = pytest.mark.usefixtures("store_template")

@@ -23,7 +23,7 @@ from features.records import Records
 from features.records.attendance import CARER_KIND, attended
 from features.records.tables import CONTACT_KINDS, OUTCOMES, WARDS
 from training.dataset.spells import FOREVER, Days, Spells, as_int64, at, last_before, merge
-from training.settings import OutcomeSettings
+from training.outcome_settings import OutcomeSettings
 
 _MISSED, _PLANNED = (OUTCOMES.index(word) for word in ("did_not_attend", "planned"))
 _CARER = CONTACT_KINDS.index(CARER_KIND)

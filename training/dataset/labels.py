@@ -43,7 +43,7 @@ from training.dataset.spells import (
     merge,
 )
 from training.errors import ShapeError
-from training.settings import OutcomeSettings, OwnOutcome
+from training.outcome_settings import OutcomeSettings, OwnOutcome
 
 Horizons = Mapping[str, Sequence[int]]
 AT_RISK = ""

@@ -27,7 +27,7 @@ from features.records.same_event.supplies import FOREVER as STANDS
 from features.records.tables import TABLES, Column
 from features.reference import MEDICINES
 from training.dataset.spells import FOREVER, Days, Spells, as_int64, at, first_from, merge
-from training.settings import EventRows, MedicineStop, OwnOutcome
+from training.outcome_settings import EventRows, MedicineStop, OwnOutcome
 
 IN_EPISODE = "an episode is under way"
 NOT_TAKEN = "the medicine is not supplied"

@@ -22,7 +22,7 @@ from typing import Any
 from training.errors import EvidenceError
 from training.evaluation.page import figure, percent
 from training.evaluation.schema.evaluation import Evaluation
-from training.settings import OUTCOMES
+from training.outcome_settings import OUTCOMES
 
 REFERENCE = re.compile(r"\{\{\s*(\w+):([^|}]*)(?:\|\s*(\w+)\s*)?\}\}")
 _NUMERAL = re.compile(r"(?<![\w.`-])\d+(?:[.,]\d+)*%?(?![\w`-])")

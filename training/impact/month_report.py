@@ -27,7 +27,8 @@ from training.impact.effects import Interval
 from training.impact.watching.alarms import alarm_words, judge
 from training.impact.watching.repair import calibration_slope
 from training.impact.watching.sums import without_overlap
-from training.settings import OutcomeSettings, WatchSettings
+from training.outcome_settings import OutcomeSettings
+from training.settings import WatchSettings
 
 FEEDS = ("contacts", "supplies", "results", "stays", "referrals")
 FEWEST_EVENTS = 5

@@ -24,7 +24,8 @@ from training.impact.discontinuity import jump_at_line
 from training.impact.effects import DrawRows, Interval, ListingEffect, listing_effect
 from training.impact.plan import ImpactPlan
 from training.impact.power import people_each_arm, weeks_until
-from training.settings import ImpactSettings, OutcomeSettings
+from training.outcome_settings import OutcomeSettings
+from training.settings import ImpactSettings
 
 CLOSING = {
     "medicines_reconciled": "medicines reconciled",

@@ -16,7 +16,8 @@ from training.dataset.labels import follow_up
 from training.impact.effects import Interval
 from training.impact.watching.alarms import alarm_words, judge
 from training.impact.watching.sums import without_overlap
-from training.settings import OutcomeSettings, WatchSettings
+from training.outcome_settings import OutcomeSettings
+from training.settings import WatchSettings
 
 PLACES = (5, 10, 15, 25)
 REVIEW_DAYS = 28

@@ -13,7 +13,7 @@ from features.records.tables import CONTACT_KINDS
 from tests.examples import examples
 from training.dataset import labels
 from training.errors import ShapeError
-from training.settings import OutcomeSettings
+from training.outcome_settings import OutcomeSettings
 
 FIRST = dt.date(2024, 1, 1)
 HORIZONS = {"admission": (28, 90, 180), "disengagement": (90, 180)}

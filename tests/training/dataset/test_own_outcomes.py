@@ -10,7 +10,7 @@ import pytest
 from features import Records
 from training.dataset.labels import UNDER_WAY, follow_up
 from training.dataset.own_outcomes import IN_EPISODE, NOT_TAKEN
-from training.settings import OutcomeSettings
+from training.outcome_settings import OutcomeSettings
 
 AS_OF = dt.date(2024, 6, 1)
 

@@ -13,7 +13,8 @@ from features.errors import SettingsError
 from training.impact.month_report import month_lines, month_of, month_report, render
 from training.impact.watching.repair import Repair, calibration_slope
 from training.impact.watching.sums import rows_until_alarm
-from training.settings import OutcomeSettings, WatchSettings
+from training.outcome_settings import OutcomeSettings
+from training.settings import WatchSettings
 
 FIRST, APART, LISTS, PEOPLE = dt.date(2024, 1, 1), 91, 8, 600
 OUTCOMES = OutcomeSettings(horizons={"admission": (90,)}, submission_gap_tolerance=None)
