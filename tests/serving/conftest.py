@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
+from models import risk_model
 from serving.app import create_app
 from serving.security.tokens import issue_token
 from serving.settings import ServiceSettings, database_url_of
@@ -24,6 +26,18 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 ROLES = {"pharmacist": ["north"], "cmht_system": ["north"], "data_scientist": None, "auditor": None, "operator": None}
+
+
+explainer_of = lru_cache(maxsize=8)(risk_model.TreeShapley)
+
+
+@pytest.fixture(autouse=True)
+def explainers() -> Iterator[None]:
+    """Each start of a service reads and verifies its bundle, and tests start a thousand. Tables of trees are made once
+    for each text of a booster: they never change, and tests/models looks at their making."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(risk_model, "TreeShapley", explainer_of)
+        yield
 
 
 @pytest.fixture(scope="session")
