@@ -217,7 +217,7 @@ TABLES: dict[str, TableSpec] = {
                 Column("contact_on", "date", required=True, ahead=True),
                 Column("booked_on", "date"),
                 Column("mode", "code", values=MODES),
-                Column("kind", "code", values=CONTACT_KINDS),
+                Column("kind", "code", values=CONTACT_KINDS, words="contact_kind"),
                 Column("outcome", "code", required=True, values=OUTCOMES),
                 Column("outcome_known_on", "date", ahead=True),
                 KNOWN_ON,

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.records.days import NO_DAY, Days, date_of, to_datetime64
-from features.records.reading.deaths import CLOSED_BY_DEATH, says_no_death
+from features.records.reading.deaths import CLOSED_BY_DEATH, FAR_AHEAD, says_no_death
 
 COLUMNS = ("patient_id", "table", "column", "value", "concept", "on", "known_on", "reason")
 SCHEMA = pa.schema(
@@ -78,7 +78,11 @@ class Unread:
         rows = [
             row
             for row, (table, column, value, _, reason) in enumerate(self.words)
-            if ((table, column) == ("patients", "died_on") and not says_no_death(value))
+            if (
+                (table, column) == ("patients", "died_on")
+                and not says_no_death(value)
+                and not reason.startswith(FAR_AHEAD)
+            )
             or reason.startswith(CLOSED_BY_DEATH)
         ]
         return self.take(np.array(rows, np.int64))

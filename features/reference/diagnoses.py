@@ -3,9 +3,11 @@ concept, or by the group a source names as the label."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from features.reference.files import ReferenceTableError, read_rows
+from features.reference.words import plain_word
 
 _WAYS = ("icd10", "snomed", "label")
 
@@ -33,6 +35,45 @@ def in_group(group: str, code: str | None, label: str | None) -> bool:
         return True
     plain = (code or "").replace(".", "").casefold()
     return any(plain[:length] in ways["icd10"] for length in range(3, len(plain) + 1))
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    """The beginnings of words in ``diagnosis_words.csv``."""
+    words = [re.escape(plain_word(row["word"])) for row in read_rows("diagnosis_words")]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})")
+
+
+@cache
+def is_a_diagnosis(label: str) -> bool:
+    """Whether a diagnosis in words is one that rules ask about."""
+    return any(in_group(group, None, label) for group in GROUPS)
+
+
+@cache
+def may_name_a_diagnosis(label: str) -> bool:
+    """Whether words that are in no table speak of a diagnosis that rules ask about, present or not ("no evidence of
+    psychosis", "FH: bipolar")."""
+    return _words().search(plain_word(label)) is not None
+
+
+def is_not_understood(label: str) -> bool:
+    """Whether a diagnosis in words speaks of what rules ask about, and no rule reads it."""
+    return may_name_a_diagnosis(label) and not is_a_diagnosis(label)
+
+
+_OF_A_CLASSIFICATION = re.compile(r"[a-z]\d[\da-z](?:\.?[\da-z]{1,4})?|\d{3}(?:\.\d{1,2})?|\d{6,18}", re.IGNORECASE)
+
+
+@cache
+def is_coded(code: str) -> bool:
+    """Whether a code is one of ICD or SNOMED CT, as far as its shape says."""
+    return _OF_A_CLASSIFICATION.fullmatch(code.replace(" ", "")) is not None
+
+
+def is_uncertain(code: str) -> bool:
+    """Whether a code says that its diagnosis is only asked about (``F20.0?``)."""
+    return "?" in code
 
 
 GROUPS: tuple[str, ...] = tuple(_load())

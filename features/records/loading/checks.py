@@ -23,7 +23,8 @@ from features.records.kernels import (
     numbers_in_range,
 )
 from features.records.reading.dates import NOT_A_DATE
-from features.records.reading.deaths import CLOSED_BY_DEATH
+from features.records.reading.deaths import CLOSED_BY_DEATH, FAR_AHEAD, MOST_AHEAD
+from features.records.reading.results import SECOND, numbers_of_checks
 from features.records.table import codes_among, take, words_of
 from features.records.tables import CLOSE_REASONS, COMPARATORS, TABLES, TableSpec
 from features.reference import TESTS, Conversion
@@ -44,6 +45,8 @@ _DIED = CLOSE_REASONS.index("died")
 _FEW = 1_000
 """Up to so many rows, a set of Python's finds out sooner whether two rows share anything."""
 
+VALUE_ONLY = " (the value was set aside, the row kept)"
+NUMBER_OF_A_CHECK = f"a number beside a check that has none of its own, in no unit of a part of it{VALUE_ONLY}"
 SECOND_OF_AN_ID = "another row has this id; the row that says most was kept"
 
 
@@ -205,6 +208,11 @@ def _dates(name: str, days: npt.NDArray[np.int32], last: int, ahead: bool) -> It
             ),
         )
     late = (days > last) & (days != NO_DAY)
+    if name == "died_on" and late.any():
+        far = late & (days > last + MOST_AHEAD)
+        if far.any():
+            yield name, far, FAR_AHEAD
+        late &= ~far
     if late.any():
         limit = "more than three years ahead" if ahead else "after tomorrow"
         yield name, late, f"{limit}: leave a date that is not known empty"
@@ -264,13 +272,13 @@ def sent_again(
     if len(place) <= _FEW:
         if _all_differ([values[place] for values in shared]):
             return
-        said = [columns[c.name] for c in spec.columns if c.name not in ("known_on", "patient_id")]
+        said = _what_is_said(spec, columns)
         if _all_differ([patient[place], *(_listed(values, place) for values in said)]):
             return
     place, _, _ = _alike(place, shared)
     if not len(place):
         return
-    told = [patient, *(columns[c.name] for c in spec.columns if c.name not in ("known_on", "patient_id"))]
+    told = [patient, *_what_is_said(spec, columns)]
     if to_the_day is not None:
         told.append(np.where(to_the_day, columns["known_on"].astype(np.int64), 0))
     place, key, told = _alike(place, told)
@@ -290,6 +298,12 @@ def sent_again(
             again,
             "the same as another row in everything but known_on: sent twice, counted once",
         )
+
+
+def _what_is_said(spec: TableSpec, columns: dict[str, Any]) -> list[Any]:
+    """All that a row says, but for whom it is of and when it became known."""
+    names = [column.name for column in spec.columns if column.name not in ("known_on", "patient_id")]
+    return [columns[name] for name in (*names, *([SECOND] if SECOND in columns else []))]
 
 
 def _all_differ(columns: Sequence[Any]) -> bool:
@@ -367,6 +381,10 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
         failing = problem == number
         if failing.any():
             yield column, failing, reason
+    beside = numbers_of_checks(columns)
+    if beside.any():
+        yield "value", beside, NUMBER_OF_A_CHECK
+    values = columns["value"]
     _just_beyond(values, columns["comparator"])
     columns["unit"] = _canonical_units().take(pa.array(np.where(given & (tests >= 0), tests, len(TESTS))))
 

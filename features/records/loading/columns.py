@@ -19,15 +19,13 @@ from features.records.problems import TableReport
 from features.records.reading.files import TableFile
 from features.records.reading.given import Given, OneValue, rows_of
 from features.records.reading.nhs_numbers import hold_no_number, text_without_numbers, without_numbers
-from features.records.reading.parsing import empty, ids_among, parse, read_bound, read_date_column, split_unit
+from features.records.reading.parsing import empty, ids_among, parse, read_date_column
+from features.records.reading.results import read_results
 from features.records.same_event.supply_rows import read_supplies
 from features.records.table import FEW, words_of
-from features.records.tables import COMPARATORS, Column, TableSpec
-from features.reference import TESTS
-from features.reference.monitoring.clinical_tests import unit_key
+from features.records.tables import Column, TableSpec
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
-_TESTS = tuple(TESTS)
 CODED = {("conditions", "system"), ("conditions", "code")}
 """Texts whose digits are codes."""
 
@@ -81,9 +79,8 @@ def parse_table(spec: TableSpec, given: Given, report: TableReport) -> ParsedTab
                 report.note(f"{column.name}: NHS numbers blanked in {numbers:,} texts")
         if column.kind == "date" and not column.required and spec.name != "patients":
             _drop_sentinels(column.name, columns, report)
-    if spec.name == "results" and "value" in unread:
-        _split_units(given["value"], columns, unread)
-        _read_bounds(given["value"], columns, unread, report)
+    if spec.name == "results":
+        read_results(given, columns, unread, report)
     if spec.name == "circumstances":
         unread |= _read_words(columns)
     if spec.name == "supplies":
@@ -116,47 +113,6 @@ def _drop_sentinels(name: str, columns: dict[str, Any], report: TableReport) -> 
     sentinel = (days != NO_DAY) & ((days < FIRST_DAY) | (days > LAST_REAL_DAY))
     columns[name] = np.where(sentinel, np.int32(NO_DAY), days)
     report.note(f"{name}: {int(sentinel.sum()):,} dates that stand for none (before 1900-01-02, from 2099)")
-
-
-def _split_units(given: Any, columns: dict[str, Any], unread: dict[str, Mask]) -> None:
-    """Reads results whose unit stands beside the number (``2.1 mmol/L``), if the test has that unit and the column of
-    units is empty or says the same."""
-    units: list[str | None] | None = None
-    for row, text in _unread_values(given, unread):
-        place = int(columns["test"][row])
-        found = split_unit(text) if place >= 0 else None
-        if found is None or TESTS[_TESTS[place]].conversion(found[2]) is None:
-            continue
-        units = columns["unit"].to_pylist() if units is None else units
-        given_unit = units[row]
-        if given_unit is not None and unit_key(given_unit) != unit_key(found[2]):
-            continue
-        sign, columns["value"][row], units[row] = found
-        if sign:
-            columns["comparator"][row] = COMPARATORS.index(sign)
-        unread["value"][row] = False
-    if units is not None:
-        columns["unit"] = pa.array(units, pa.string())
-
-
-def _unread_values(given: Any, unread: dict[str, Mask]) -> list[tuple[int, Any]]:
-    rows = np.flatnonzero(unread["value"])
-    texts = given.iloc[rows].tolist() if isinstance(given, pd.Series) else [given[row] for row in rows.tolist()]
-    return list(zip(rows.tolist(), texts, strict=True))
-
-
-def _read_bounds(given: Any, columns: dict[str, Any], unread: dict[str, Mask], report: TableReport) -> None:
-    """Results such as ``<0.1`` keep their number as a bound, with the comparator."""
-    found = [(row, bound) for row, text in _unread_values(given, unread) if (bound := read_bound(text))]
-    for row, (sign, number) in found:
-        columns["value"][row] = number
-        if sign:
-            columns["comparator"][row] = COMPARATORS.index(sign)
-        unread["value"][row] = False
-    if bounds := sum(bool(sign) for _, (sign, _) in found):
-        report.note(f"value: {bounds:,} results with < or > kept as bounds")
-    if not unread["value"].any():
-        del unread["value"]
 
 
 def _read_words(columns: dict[str, Any]) -> dict[str, Mask]:

@@ -8,13 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.records.loading.checks import Finding, Mask
+from features.records.loading.checks import VALUE_ONLY, Finding, Mask
 from features.records.loading.columns import key_of
 from features.records.reading.parsing import empty
 from features.records.tables import TABLES, TableSpec
 
 PERSON_KEPT = " (the value was set aside, the person kept)"
-VALUE_ONLY = " (the value was set aside, the row kept)"
 HEADER_AGAIN = "the header line again, within the table"
 STRANGER = "the patient is not in the patients table"
 LOST_ZEROS = f"{STRANGER}; an id with zeros before it is, so the zeros may have been lost"

@@ -28,9 +28,11 @@ from features.records.loading.findings import (
 from features.records.loading.merged_people import MergedPeople, merged_people, renamed
 from features.records.loading.not_understood import (
     UnreadRow,
+    diagnoses_not_read,
     kinds_not_read,
     name_unknown_tests_and_units,
     name_unknown_words,
+    uncertain_codes,
     unread_values,
 )
 from features.records.loading.one_person import TWO_BIRTHS, latest_of_each, refuse_two_people_of_one_id, uncorrected
@@ -42,12 +44,15 @@ from features.records.loading.second_clock import second_clock
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, TableReport
 from features.records.reading.given import Given
 from features.records.reading.nhs_numbers import without_numbers
+from features.records.reading.results import with_second_numbers
 from features.records.same_event.brand_rows import forms_not_recorded
 from features.records.same_event.supply_rows import beside_a_reversal
 from features.records.same_event.versions import VERSIONED, RowVersions, in_one_order, settled
 from features.records.table import Table, empty_table, offsets_of, take
 from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
 
+_NOT_READ = {"circumstances": kinds_not_read, "conditions": diagnoses_not_read}
+"""What is kept by no rule and shown with the person."""
 _NOBODY = pa.array([], pa.string())
 
 
@@ -178,6 +183,8 @@ class Loading:
             mode_of_attended(columns, report)
         if spec.name == "supplies":
             findings += forms_not_recorded(columns)
+        if spec.name == "conditions":
+            findings += uncertain_codes(columns)
         if spec.name == "results":
             units = columns["unit"]
             findings += list(to_canonical_units(columns))
@@ -200,7 +207,7 @@ class Loading:
                 findings += strangers(ids, self.ids, stranger if parsed.header is None else stranger & ~parsed.header)
         failing = [finding[1] for finding in findings if drops_row(finding)]
         good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
-        others = kinds_not_read(columns) if spec.name == "circumstances" else []
+        others = _NOT_READ[spec.name](columns) if spec.name in _NOT_READ else []
         self._keep_unread(spec, columns, patient, [*findings, *others])
         apart = beside_a_reversal(columns) if spec.name == "supplies" else None
         kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, patient, good, apart)])
@@ -211,6 +218,8 @@ class Loading:
         if spec.name == "supplies":
             typed, patient, unmatched = settled_supplies(typed, patient, report)
             self.unread += unmatched
+        if spec.name == "results":
+            typed, patient = with_second_numbers(typed, patient)
         if spec.name not in VERSIONED:
             return in_one_order(spec, typed, patient, len(self.ids), stored=self.stored)
         return self._one_row_each(spec, typed, patient)

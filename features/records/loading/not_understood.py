@@ -17,13 +17,17 @@ from features.records.problems import TableReport
 from features.records.reading.given import Given, given_rows, is_missing, short
 from features.records.reading.nhs_numbers import without_numbers
 from features.records.table import words_of
-from features.records.tables import CIRCUMSTANCE_KINDS, TableSpec
+from features.records.tables import CIRCUMSTANCE_KINDS, CONDITION_CATEGORIES, TableSpec
+from features.reference.diagnoses import is_coded, is_not_understood, is_uncertain
 
 UnreadRow = tuple[int, int, int, tuple[str, str, str, str, str]]
 """The person, the day of the event, the day it became known; table, column, value, what it is about, and why."""
 _ABOUT = {"results": "test", "supplies": "medicine", "circumstances": "kind", "conditions": "category"}
+DIAGNOSIS_NOT_READ = "a diagnosis in words that Upstream does not know; no rule reads it"
+UNCERTAIN_CODE = "a code with a question mark is no diagnosis"
 KIND_NOT_READ = "a kind of circumstance that Upstream does not read"
 _NAMED = 20
+_DIAGNOSIS = CONDITION_CATEGORIES.index("diagnosis")
 
 
 def unread_values(
@@ -58,6 +62,27 @@ def kinds_not_read(columns: dict[str, Any]) -> list[Finding]:
     known = np.array([word in CIRCUMSTANCE_KINDS for word in words], bool)
     other = (codes >= 0) & ~known[codes] if len(words) else np.zeros(len(codes), bool)
     return [("value", other, KIND_NOT_READ)] if other.any() else []
+
+
+def uncertain_codes(columns: dict[str, Any]) -> list[Finding]:
+    """Diagnoses whose code says that they are only asked about (``F20.0?``)."""
+    codes, words = words_of(columns["code"])
+    asked = np.array([*map(is_uncertain, words), False])
+    rows = asked[codes] & (columns["category"] == _DIAGNOSIS)
+    return [("code", rows, UNCERTAIN_CODE)] if rows.any() else []
+
+
+def diagnoses_not_read(columns: dict[str, Any]) -> list[Finding]:
+    """Diagnoses without a code of a classification, whose words speak of what rules ask about and are in no table."""
+    codes, words = words_of(columns["code"])
+    coded = np.array([*map(is_coded, words), False])
+    rows = ~coded[codes] & (columns["category"] == _DIAGNOSIS)
+    if not rows.any():
+        return []
+    codes, words = words_of(columns["label"])
+    unclear = np.array([*map(is_not_understood, words), False])
+    rows &= unclear[codes]
+    return [("label", rows, DIAGNOSIS_NOT_READ)] if rows.any() else []
 
 
 def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, given: Mapping[str, Any]) -> str:

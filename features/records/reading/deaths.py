@@ -10,6 +10,11 @@ from features.reference.words import meanings, plain_word
 CLOSED_BY_DEATH = "closed because the person died, without a day"
 """The reason with which a referral's closure is kept as not understood."""
 
+FAR_AHEAD = "more than a year after the extract: no day of a death"
+"""The reason with which a day of death is kept as not understood, and the person as living."""
+MOST_AHEAD = 366
+"""A day of death up to so many days ahead is a death whose day was mistyped; a later one stands for none [D]."""
+
 _NOBODY = re.compile(
     r"(?:0000|0001|1582|1753|180[01]|2999|9999)\d{0,4}(?:[^\d].*)?"  # a year that stands for "no date", year first
     r"|\d{1,2}[-/. ]\w{1,9}[-/. ](?:0001|1582|1753|180[01]|2999|9999)(?:[^\d].*)?"  # the same, day first

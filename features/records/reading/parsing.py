@@ -331,25 +331,30 @@ def _read_number(value: Any) -> float | None:
 
 
 _MG = {"mg": 1.0, "milligram": 1.0, "g": 1000.0, "gram": 1000.0, "mcg": 0.001, "microgram": 0.001}
-_DAYS = {"day": 1.0, "week": 7.0}
+_DAYS = {"day": 1.0, "d": 1.0, "/7": 1.0, "week": 7.0, "wk": 7.0, "/52": 7.0}
 _UNITS = {name: _MG for name in ("daily_dose_mg", "dose_mg", "strength_mg")}
-_UNITS |= {name: _DAYS for name in ("days_supplied", "interval_days")}
+_UNITS |= {"days_supplied": _DAYS, "interval_days": _DAYS | {"weekly": 7.0, "-weekly": 7.0}}
 _UNITS |= {"quantity": dict.fromkeys(("tablet", "tab", "capsule", "cap"), 1.0)}
 """Units that may stand after the number of a column, singular, and how many of the column's own unit each is."""
 
 
 def _read_amount(column: Column, value: Any) -> float | None:
-    """The number of a cell, with or without a unit that the column allows (``300 mg``, ``4 weeks``)."""
+    """The number of a cell, with or without a unit that the column allows (``300 mg``, ``4 weeks``, ``4/52``), or a
+    word for it (``fortnightly``)."""
     number = _read_number(value)
     if number is not None or column.name not in _UNITS or not isinstance(value, str):
         return number
-    found = _AMOUNT.fullmatch(clean_id(value).casefold())
-    factor = _UNITS[column.name].get(found[2].removesuffix("s")) if found else None
+    text = clean_id(value).casefold()
+    meant = meanings(column.name).get(plain_word(text))
+    if meant is not None and meant != UNKNOWN:
+        return float(meant)
+    found = _AMOUNT.fullmatch(text.removeprefix("every ") if column.name == "interval_days" else text)
+    factor = _UNITS[column.name].get(found[2].removesuffix("s").replace(" ", "")) if found else None
     number = _read_number(found[1]) if found and factor else None
     return None if number is None or factor is None else number * factor
 
 
-_AMOUNT = re.compile(r"([+-]?[\d.,]+)\s*([a-z]+)", re.ASCII)
+_AMOUNT = re.compile(r"([+-]?[\d.,]+)\s*(-?[a-z]+|/\s*\d+)", re.ASCII)
 
 _GROUPED = (
     (re.compile(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d+)?|[+-]?\d{1,3},\d{3}\.\d+", re.ASCII), ",", "."),
@@ -359,22 +364,27 @@ _GROUPED = (
 )
 """Ways of grouping digits that can only mean one number, with the sign of thousands and that of the decimal point."""
 
-_BOUND = re.compile(r"(<=|>=|=<|=>|<|>|\u2264|\u2265|less than|more than|greater than|under|over)\s*(.+)")
+_BOUND = re.compile(r"(<\s*=|>\s*=|=\s*<|=\s*>|<|>|\u2264|\u2265|less than|more than|greater than|under|over)\s*(.+)")
 _SIGNS = {"\u2264": "<=", "\u2265": ">=", "=<": "<=", "=>": ">=", "less than": "<", "under": "<"}
 _SIGNS |= {"more than": ">", "greater than": ">", "over": ">"}
 
 
 _FLAG = re.compile(r"(.*\d)\s*(?:\*{1,2}|\(?(?:hh?|ll?|high|low)\)?)")
 """A number with the mark of a laboratory that it is high or low (``0.4 L``, ``0.4*``)."""
+_MARK = r"(?:\*{1,2}|\(?(?:hh?|ll?|high|low)\)?)"
+_MARK_ELSEWHERE = re.compile(
+    rf"^{_MARK}\s+(?=[<>\u2264\u2265\d])|(?<=\S)\s+{_MARK}$|(?<=\d)\s+{_MARK}(?=\s+[a-z\u00b5\u03bc%])", re.IGNORECASE
+)
+"""Such a mark before the number (``H 2.1``), after the unit (``2.1 mmol/L H``) or between the two."""
 
 
-_WITH_UNIT = re.compile(r"((?:<=|>=|=<|=>|<|>|\u2264|\u2265)?\s*[+-]?\d[\d.,\u00b7]*)\s*([^\d\s.,*].*)")
+_WITH_UNIT = re.compile(r"((?:<\s*=|>\s*=|=\s*<|=\s*>|<|>|\u2264|\u2265)?\s*[+-]?\d[\d.,\u00b7]*)\s*([^\d\s.,*].*)")
 
 
 def split_unit(value: Any) -> tuple[str, float, str] | None:
     """The comparator, number and unit of a result such as ``2.1 mmol/L`` or ``<0.5x10^9/L``; None for anything else.
     Whether the unit is one of the test's is for the caller to say."""
-    found = _WITH_UNIT.fullmatch(clean_id(value)) if isinstance(value, str) else None
+    found = _WITH_UNIT.fullmatch(_MARK_ELSEWHERE.sub("", clean_id(value))) if isinstance(value, str) else None
     if found is None:
         return None
     bound = read_bound(found[1])
@@ -385,11 +395,13 @@ def split_unit(value: Any) -> tuple[str, float, str] | None:
 def read_bound(value: Any) -> tuple[str, float] | None:
     """The comparator and the number of a result such as ``<0.1``, with or without a mark such as ``L``, and an empty
     comparator for a number with a mark; None for anything else."""
-    text = clean_id(value).casefold() if isinstance(value, str) else ""
+    given = clean_id(value).casefold() if isinstance(value, str) else ""
+    text = _MARK_ELSEWHERE.sub("", given)
     marked = _FLAG.fullmatch(text)
     text = marked[1] if marked else text
     found = _BOUND.fullmatch(text)
-    number = _read_number(found[2]) if found else _read_number(text) if marked else None
+    number = _read_number(found[2]) if found else _read_number(text) if text != given else None
     if number is None or math.isnan(number):
         return None
-    return (_SIGNS.get(found[1], found[1]) if found else ""), number
+    sign = found[1] if found else ""
+    return _SIGNS.get(sign, _SIGNS.get(sign.replace(" ", ""), sign.replace(" ", ""))), number

@@ -30,10 +30,11 @@ def _terms() -> dict[tuple[str, str], tuple[frozenset[str], bool]]:
 
 @cache
 def _by_name() -> dict[str, frozenset[str]]:
-    """Every form of a medicine by its base name."""
+    """Every form of a medicine by its base name, and every product that it is a part of."""
     found: dict[str, set[str]] = {}
     for medicine in MEDICINES.values():
-        found.setdefault(medicine.base.casefold(), set()).add(medicine.name)
+        for name in (medicine.base, *medicine.parts):
+            found.setdefault(name.casefold(), set()).add(medicine.name)
     return {base: frozenset(forms) for base, forms in found.items()}
 
 

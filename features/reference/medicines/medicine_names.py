@@ -7,6 +7,7 @@ never guessed.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from functools import cache, lru_cache
@@ -44,7 +45,25 @@ def names() -> dict[str, str]:
             )
         if found.setdefault(plain_word(row["name"]), row["medicine"]) != row["medicine"]:
             raise ReferenceTableError(f"medicine_names.csv: {row['name']} means two medicines")
+    for name, medicine in _names_of_combined(found):
+        if found.setdefault(name, medicine) != medicine:
+            raise ReferenceTableError(f"combined_medicines.csv: {name} means two medicines")
     return found
+
+
+def _names_of_combined(known: dict[str, str]) -> list[tuple[str, str]]:
+    """Names of the combined products: every name of each part, in any order, as products write them."""
+    spelled: dict[str, list[str]] = {}
+    for name, medicine in known.items():
+        spelled.setdefault(medicine, []).append(name)
+    return [
+        (plain_word(joined.join(words)), medicine.name)
+        for medicine in MEDICINES.values()
+        if medicine.parts
+        for parts in itertools.permutations(medicine.parts)
+        for words in itertools.product(*(spelled[part] for part in parts))
+        for joined in (" ", " with ")
+    ]
 
 
 @cache

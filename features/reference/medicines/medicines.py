@@ -2,13 +2,14 @@
 means.
 
 ``medicines.csv`` holds the psychotropics, ``other_medicines.csv`` those that matter to them (interactions, bowel and
-metabolic care).
+metabolic care), ``combined_medicines.csv`` products of several of the latter.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import Any
 
 from features.reference.files import ReferenceTableError, is_unverified, number, read_rows
 
@@ -31,6 +32,8 @@ class Medicine:
     acb_score: int
     groups: tuple[str, ...]
     unverified_fields: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    """The medicines in a combined product."""
 
     @cached_property
     def is_antipsychotic(self) -> bool:
@@ -69,7 +72,7 @@ def _load() -> dict[str, Medicine]:
     for row in read_rows("other_medicines"):
         if row["medicine"] in loaded:
             raise ReferenceTableError(f"other_medicines.csv: {row['medicine']} is in medicines.csv already")
-        nothing = dict.fromkeys(
+        nothing: dict[str, Any] = dict.fromkeys(
             (
                 "max_daily_dose_mg",
                 "lai_max_dose_mg",
@@ -89,6 +92,21 @@ def _load() -> dict[str, Medicine]:
             groups=tuple(row["groups"].split(";")),
             unverified_fields=("acb_score",) if is_unverified(row["acb_scale"]) else (),
             **nothing,
+        )
+    for row in read_rows("combined_medicines"):
+        name, parts = row["medicine"], tuple(row["parts"].split(";"))
+        if name in loaded:
+            raise ReferenceTableError(f"combined_medicines.csv: {name} is in another table already")
+        if wrong := [part for part in parts if part not in loaded or loaded[part].medicine_class != "other"]:
+            raise ReferenceTableError(f"combined_medicines.csv: {name}: {wrong[0]} is not in other_medicines.csv")
+        scopes = [scope for part in parts for scope in (part, *loaded[part].groups)]
+        loaded[name] = replace(
+            loaded[parts[0]],
+            name=name,
+            base=name,
+            acb_score=max(loaded[part].acb_score for part in parts),
+            groups=tuple(dict.fromkeys(scopes)),
+            parts=parts,
         )
     return loaded
 

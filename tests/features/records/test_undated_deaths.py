@@ -49,7 +49,11 @@ def why(records, day=AS_OF):
         ("05/06/2025", DEATH_UNDATED),  # 5 June or 6 May
         ("2025-13-40", DEATH_UNDATED),
         ("45810", DEATH_UNDATED),  # a spreadsheet's day number
-        ("2031-01-01", DEATH_UNDATED),
+        ("2026-05-06", DEATH_UNDATED),  # 6 May 2025, or 5 June: the year is wrong
+        ("2031-01-01", ON_CASELOAD),  # nobody records a death years ahead: it stands for none
+        ("2062-03-01", ON_CASELOAD),
+        ("2099-12-31", ON_CASELOAD),
+        ("3000-01-01", ON_CASELOAD),
         ("1921-05-05", DEATH_UNDATED),  # before the birth
         ("2025-06-05", DIED),
         ("no", ON_CASELOAD),
@@ -73,7 +77,7 @@ def test_text_in_place_of_a_day_of_death_is_read_as_a_death_or_as_none(tmp_path,
     records.save(tmp_path)
     for _ in range(2):  # read as usual, and from the kept columns
         assert why(Records.load(tmp_path, today=TODAY)) == reason
-    if reason == DEATH_UNDATED:
+    if reason == DEATH_UNDATED or written[:4] in ("2031", "2062", "2099", "3000"):
         assert [(one.column, one.value) for one in records.unread_of("anna")] == [("died_on", written)]
 
 
@@ -103,6 +107,7 @@ def test_a_referral_closed_by_death_without_a_day(written):
         ({"deceasedDateTime": "last spring", "deceasedBoolean": True}, True),
         ({"deceasedDateTime": "2025-13-40"}, True),
         ({"deceasedDateTime": "9999-12-31"}, False),
+        ({"deceasedDateTime": "2062-03-01"}, False),
         ({"deceasedBoolean": False}, False),
     ],
 )
@@ -145,7 +150,9 @@ def test_omop_a_death_without_a_day_is_not_undone_by_a_second_row(tmp_path):
         assert "1" not in set(caseload(records, day_of(dt.date(2024, 1, 1))).spine["patient_id"])
 
 
-@pytest.mark.parametrize(("written", "dead"), [("yes", True), ("2025-13-40", True), ("9999-12-31", False)])
+@pytest.mark.parametrize(
+    ("written", "dead"), [("yes", True), ("2025-13-40", True), ("9999-12-31", False), ("2062-01-01", False)]
+)
 def test_mhsds(tmp_path, written, dead):
     mpi = MPI.removesuffix("-") + written
     folder = submission(tmp_path / "in", "2025-01", "2025-02-05", MHS001MPI=mpi, MHS101Referral=OPEN)

@@ -19,6 +19,7 @@ from tests.spec.gaps import (
     vignettes_kinds,
     vignettes_of_the_review,
     vignettes_other_inputs,
+    vignettes_records,
     vignettes_sixth_round,
     vignettes_third_round,
 )
@@ -37,6 +38,7 @@ VIGNETTES = [
     *vignettes_fourth_round.VIGNETTES,
     *vignettes_fifth_round.VIGNETTES,
     *vignettes_sixth_round.VIGNETTES,
+    *vignettes_records.VIGNETTES,
     *vignettes_in_time.VIGNETTES,
 ]
 

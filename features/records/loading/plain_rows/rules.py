@@ -18,8 +18,9 @@ from features.records.loading.plain_rows.cells import Lists, Odd
 from features.records.problems import TableReport
 from features.records.same_event.brand_rows import may_be_a_depot
 from features.records.same_event.supply_rows import ADMINISTERED, LONG_ACTING, long_acting, short_acting
-from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, TableSpec
+from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, CONDITION_CATEGORIES, MODES, TABLES, TableSpec
 from features.reference import TESTS
+from features.reference.diagnoses import is_coded, is_not_understood, is_uncertain
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
 
@@ -109,8 +110,8 @@ def _short() -> frozenset[int]:
 
 
 def _check_results(lists: Lists, report: TableReport, today: int) -> None:
-    """Converts each value to the unit of its test. An unknown unit and a value out of range are not plain, nor is a
-    bound."""
+    """Converts each value to the unit of its test. An unknown unit, a value out of range, a bound and a number beside a
+    check that has none are not plain."""
     if not _BOUNDS.isdisjoint(lists["comparator"]):
         raise Odd
     values: list[float] = []
@@ -119,7 +120,7 @@ def _check_results(lists: Lists, report: TableReport, today: int) -> None:
         if value == value:
             factor, offset, low, high, wrong = conversion(test, unit)
             value = value * factor + offset
-            if wrong or value < low or value > high:
+            if wrong or value < low or value > high or (not _UNITS[test] and (unit or value > 1)):
                 raise Odd
             values.append(value)
             units.append(_UNITS[test])
@@ -132,12 +133,25 @@ def _check_results(lists: Lists, report: TableReport, today: int) -> None:
 _BOUNDS = {COMPARATORS.index("<"), COMPARATORS.index(">")}
 _UNITS = tuple(test.unit or None for test in TESTS.values())
 
+
+def _check_conditions(lists: Lists, report: TableReport, today: int) -> None:
+    """Diagnoses that are only asked about, or that no rule reads, are not plain."""
+    for category, code, label in zip(lists["category"], lists["code"], lists["label"], strict=True):
+        if category == _DIAGNOSIS and (
+            (code and is_uncertain(code)) or (label and not (code and is_coded(code)) and is_not_understood(label))
+        ):
+            raise Odd
+
+
+_DIAGNOSIS = CONDITION_CATEGORIES.index("diagnosis")
+
 _CHECKS: dict[str, tuple[Callable[[Lists, TableReport, int], None], ...]] = {
     "circumstances": (_check_circumstances,),
     "referrals": (_check_referrals,),
     "contacts": (_check_contacts,),
     "supplies": (_check_supplies,),
     "results": (_check_results,),
+    "conditions": (_check_conditions,),
 }
 
 

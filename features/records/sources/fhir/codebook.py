@@ -10,13 +10,16 @@ from pathlib import Path
 
 from features.records.problems import RecordsError, RecordsProblem
 from features.records.reading.nhs_numbers import without_numbers
+from features.records.reading.parsing import codes_of
 from features.records.sources.dmd import Product, Products, load_products
 from features.records.sources.dmd.products import TEXT_ONLY
 from features.records.sources.fhir.resources import CodeableConcept, Coding
 from features.records.sources.omop.mappings import load_mappings
+from features.records.tables import TABLES
 from features.reference import MEDICINES, TESTS
 from features.reference.medicines.medicine_names import medicine_named
 
+RESULTS = TABLES["results"]
 OWN = Path(__file__).parent / "mappings"
 OWN_SYSTEM = "urn:upstream:code"
 CONFLICT = "conflicting codings"
@@ -31,8 +34,8 @@ class Diagnosis:
     confirms.
     """
 
-    system: str
-    code: str
+    system: str | None
+    code: str | None
     group: str
     column: str
 
@@ -116,6 +119,14 @@ class CodeBook:
         bare = all(code == TEXT_ONLY for _, code in self.ordered(concept))
         ours = next((name for name in names if medicine_named(name)), names[-1] if bare else None)
         return f"{without_numbers(ours)[:80]}{BY_NAME}" if ours else None
+
+    def test_in_words(self, concept: CodeableConcept | None) -> str | None:
+        """The test that the name of an Observation means, where no table holds its code. The name alone never becomes
+        a result: the person's records keep it as not understood."""
+        named = [one.display for one in concept.coding] + [concept.text] if concept else []
+        codes = codes_of(RESULTS.column("test"))
+        places = [codes[name] for name in named if name and name.strip()]
+        return next((RESULTS.column("test").values[place] for place in places if place >= 0), None)
 
     def _product(self, system: str, code: str, route: str | None, dose_mg: float | None) -> Product | None:
         if system == "own":

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from features.records.days import NO_DAY
+from features.records.days import LAST_REAL_DAY, NO_DAY
 from features.records.problems import RecordsError, RecordsProblem
 from features.records.reading.dates import read_day
 
@@ -109,3 +110,17 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _problem(what: str, do: str) -> RecordsProblem:
     return RecordsProblem("MHSDS", what, "a folder a submission, with one CSV a table (MHS001MPI.csv ...)", do)
+
+
+def meaning_of(codes: dict[str, str], code: str) -> str | None:
+    """What a code means, also in lower case and without the zero before it."""
+    spellings = (code, code.upper(), code.zfill(2), code.lstrip("0"))
+    return next((codes[one] for one in spellings if one in codes), None)
+
+
+def days_of(values: pd.Series) -> npt.NDArray[np.int32]:
+    """Days of a column of text; NO_DAY where there is none, one that stands for none, or none that can be read (the
+    checks name those)."""
+    read = {value: read_day(value).day for value in values.dropna().unique()}
+    found = [read.get(value) if isinstance(value, str) else None for value in values]
+    return np.array([NO_DAY if day is None or day > LAST_REAL_DAY else day for day in found], np.int32)

@@ -13,13 +13,12 @@ import pandas as pd
 
 from features.records.days import NO_DAY, to_datetime64
 from features.records.problems import RecordsError, RecordsProblem, withdrawn_lines
-from features.records.reading.dates import read_day
 from features.records.reading.nhs_numbers import NhsKey, is_one, looks_like_one
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.resources import CodeableConcept, Coding
-from features.records.sources.mhsds.folder import Submissions, open_submissions, rows_of
+from features.records.sources.mhsds.folder import Submissions, days_of, meaning_of, open_submissions, rows_of
 from features.records.withdrawn import replace_store
 
 USUAL_DELAY_DAYS = 45
@@ -109,8 +108,14 @@ class _MhsdsReading:
         day = np.where(old, np.minimum(event.astype(np.int64) + USUAL_DELAY_DAYS, created), created)
         return to_datetime64(np.maximum(day, np.where(event == NO_DAY, -(2**30), event)).astype(np.int32))
 
-    def words(self, name: str, values: pd.Series) -> pd.Series:
-        return values.map(self.codes[name]).astype("str")
+    def words(self, name: str, values: pd.Series, *, or_as_written: bool = False) -> pd.Series:
+        """What codes mean, also in lower case and without the zero before them. A code that no table holds is missing,
+        or stays ``or_as_written``, so that the checks of the records name it and keep it with the person.
+        """
+        codes = {str(code): meaning_of(self.codes[name], str(code)) for code in values.dropna().unique()}
+        if or_as_written:
+            codes = {code: meant or code for code, meant in codes.items()}
+        return values.map(codes).astype("str")
 
     def _ids(self, table: pd.DataFrame) -> pd.Series:
         return table["LocalPatientID"].map(self.person).astype("str")
@@ -146,7 +151,7 @@ class _MhsdsReading:
             {
                 "patient_id": local.map(names),
                 "birth_date": table["PersonBirthDate"],
-                "sex": self.words("gender", table["Gender"]),
+                "sex": self.words("gender", table["Gender"], or_as_written=True),
                 "ethnicity": self.words("ethnicity", table["EthnicCategory"]),
                 "died_on": local.map(died),
                 "learning_disability": None if marks is None else local.map(self.words("three_way", marks["LDStatus"])),
@@ -179,11 +184,12 @@ class _MhsdsReading:
         teamless = table["CareProfTeamLocalID"].isna() & ~rejected
         self.account.mark(name, table.index[teamless], "left out: a referral to no team")
         table = table[~rejected & ~teamless]
-        closed = _days(table["ServDischDate"])
+        closed = days_of(table["ServDischDate"])
         first_closed = whole.dropna(subset=["ServDischDate"]).drop_duplicates("ServiceRequestID")
         said = table["ServiceRequestID"].map(first_closed.set_index("ServiceRequestID")["created"])
         late = np.where(closed == NO_DAY, NO_DAY, np.maximum(said.fillna(-(2**30)).to_numpy(np.int64), closed))
         reason = self.words("close", table["ReferClosReason"])
+        open_still = (closed == NO_DAY) & (reason != "died").to_numpy()  # a death counts without its day too
         unknown = (closed != NO_DAY) & reason.isna().to_numpy()
         if unknown.any():
             self.account.notes["MHS101Referral: closed for a reason that is not known; read as other"] += int(
@@ -197,9 +203,9 @@ class _MhsdsReading:
                 "team_id": table["CareProfTeamLocalID"],
                 "opened_on": table["ReferralRequestReceivedDate"],
                 "closed_on": table["ServDischDate"],
-                "close_reason": reason.mask(unknown, "other").where(closed != NO_DAY),
+                "close_reason": reason.mask(unknown, "other").mask(open_still),
                 "closed_known_on": to_datetime64(late.astype(np.int32)),
-                "known_on": self.known(table, _days(table["ReferralRequestReceivedDate"])),
+                "known_on": self.known(table, days_of(table["ReferralRequestReceivedDate"])),
             }
         ).reset_index(drop=True)
 
@@ -210,16 +216,14 @@ class _MhsdsReading:
         table = self.latest(name, table, "CareContactID")
         person = table["ServiceRequestID"].map(self.referral_person)
         lost = person.isna()
-        outcome = self.words("attend", table["AttendStatus"])
-        silent = outcome.isna() & ~lost
+        outcome = self.words("attend", table["AttendStatus"], or_as_written=True)
         if name in self.account.fates:
             self.account.mark(name, table.index[lost], f"{ASIDE}the referral is in no submission")
-            self.account.mark(name, table.index[silent], f"{ASIDE}AttendStatus missing or not known")
-        table, person, outcome = table[~lost & ~silent], person[~lost & ~silent], outcome[~lost & ~silent]
+        table, person, outcome = table[~lost], person[~lost], outcome[~lost]
         reviewed = self._reviews()
         kind = self.words("subject", table["CareContSubj"])
         kind = kind.where(kind != "").mask(table["CareContactID"].isin(reviewed), "medicines_review")
-        on = _days(table["CareContDate"])
+        on = days_of(table["CareContDate"])
         if name in self.account.fates:
             self.account.came_from("contacts", name, table.index)
         known = self.known(table, on)
@@ -229,7 +233,7 @@ class _MhsdsReading:
                 "contact_id": table["CareContactID"],
                 "team_id": table["OtherCareProfTeamLocalID"].fillna(table["ServiceRequestID"].map(self.referral_team)),
                 "contact_on": table["CareContDate"],
-                "mode": self.words("mode", table["ConsMechanismMH"]),
+                "mode": self.words("mode", table["ConsMechanismMH"], or_as_written=True),
                 "kind": kind,
                 "outcome": outcome,
                 "outcome_known_on": known,
@@ -263,7 +267,7 @@ class _MhsdsReading:
             self.account.mark("MHS502WardStay", wards.index, "used as ward of a stay")
         ward = wards.sort_values("StartDateWardStay", kind="stable").drop_duplicates("HospProvSpellID")
         ward_of = dict(zip(ward["HospProvSpellID"], self.words("ward", ward["MHAdmittedPatientClass"]), strict=True))
-        admitted, discharged = _days(table["StartDateHospProvSpell"]), _days(table["DischDateHospProvSpell"])
+        admitted, discharged = days_of(table["StartDateHospProvSpell"]), days_of(table["DischDateHospProvSpell"])
         first_out = whole.dropna(subset=["DischDateHospProvSpell"]).drop_duplicates("HospProvSpellID")
         said = table["HospProvSpellID"].map(first_out.set_index("HospProvSpellID")["created"])
         late = np.where(discharged == NO_DAY, NO_DAY, np.maximum(said.fillna(-(2**30)).to_numpy(np.int64), discharged))
@@ -292,7 +296,7 @@ class _MhsdsReading:
         table = self.latest(name, table, "MHActLegalStatusClassPeriodID")
         self.account.mark(name, table.index, "used as legal status of a stay")
         periods: dict[str, list[tuple[int, int, str]]] = {}
-        starts, ends = _days(table["StartDateMHActLegalStatusClass"]), _days(table["EndDateMHActLegalStatusClass"])
+        starts, ends = days_of(table["StartDateMHActLegalStatusClass"]), days_of(table["EndDateMHActLegalStatusClass"])
         status = self.words("legal", table["LegalStatusCode"]).fillna("unknown")
         for who, start, end, word in zip(table["LocalPatientID"], starts, ends, status, strict=True):
             periods.setdefault(who, []).append((int(start), int(end), word))
@@ -334,8 +338,8 @@ class _MhsdsReading:
                         "system": [one.system for one in chosen],
                         "code": [one.code for one in chosen],
                         "label": [one.group for one in chosen],
-                        "recorded_on": part["CodedDiagTimestamp"].str.slice(0, 10).to_numpy(object),
-                        "known_on": self.known(part, _days(part["CodedDiagTimestamp"])),
+                        "recorded_on": part["CodedDiagTimestamp"].to_numpy(object),
+                        "known_on": self.known(part, days_of(part["CodedDiagTimestamp"])),
                     }
                 )
             )
@@ -354,16 +358,24 @@ class _MhsdsReading:
                 "MHS006MHCareCoord", "CareProfLocalID", "StartDateAssCareCoord", "care_coordinator", None
             ),
         ]
-        orders = self.table("MHS404CommTreatOrder", "MHActLegalStatusClassPeriodID", "StartDateCommTreatOrd")
+        orders = self.table(
+            "MHS404CommTreatOrder", "MHActLegalStatusClassPeriodID", "StartDateCommTreatOrd", "EndDateCommTreatOrd"
+        )
         if len(orders):
             self.account.notes["MHS404: community treatment orders need their MHS401 period; read by it"] += len(orders)
             periods = self.table("MHS401MHActPeriod", "MHActLegalStatusClassPeriodID", "LocalPatientID")
             who = dict(zip(periods["MHActLegalStatusClassPeriodID"], periods["LocalPatientID"], strict=True))
             orders = orders.assign(LocalPatientID=orders["MHActLegalStatusClassPeriodID"].map(who), value="yes")
+            over = orders[days_of(orders["EndDateCommTreatOrd"]) != NO_DAY].assign(value="no")
             orders = self.latest("MHS404CommTreatOrder", orders, "LocalPatientID", "StartDateCommTreatOrd")
             parts.append(
                 self._rows("MHS404CommTreatOrder", orders, "StartDateCommTreatOrd", "community_treatment_order")
             )
+            if len(over):
+                ended = self.latest("MHS404CommTreatOrder", over, "LocalPatientID", "EndDateCommTreatOrd")
+                parts.append(
+                    self._rows("MHS404CommTreatOrder", ended, "EndDateCommTreatOrd", "community_treatment_order")
+                )
         found = [part for part in parts if len(part)]
         empty = {c: pd.Series(dtype="str") for c in ("patient_id", "kind", "value", "from_on")}
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(empty)
@@ -385,16 +397,9 @@ class _MhsdsReading:
                 "kind": kind,
                 "value": table["value"],
                 "from_on": table[date],
-                "known_on": self.known(table, _days(table[date])),
+                "known_on": self.known(table, days_of(table[date])),
             }
         )
-
-
-def _days(values: pd.Series) -> npt.NDArray[np.int32]:
-    """Days of a column of text; NO_DAY where there is none, or none that can be read (the checks name those)."""
-    read = {value: read_day(value).day for value in values.dropna().unique()}
-    found = [read.get(value) if isinstance(value, str) else None for value in values]
-    return np.array([NO_DAY if day is None else day for day in found], np.int32)
 
 
 def ingest(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.records.reading.parsing import read_bound
+from features.records.reading.results import read_pair
 from features.records.sources.omop.columns import CONCEPT_COLUMNS, day_text, has_concept
 from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings
 from features.records.sources.omop.vocabulary import Vocabulary
 from features.reference import TESTS
+from features.reference.monitoring.values_of_checks import test_in_unit, tests_of_pair
 
 
 def results(
@@ -39,16 +40,16 @@ def results(
     test = pd.Series([test for _, test in pairs], dtype="str")
     unit = _units(lines, maps, vocabulary)
     usable = pd.Series([_fits(t, u) for t, u in zip(test, unit, strict=True)], dtype=bool)
-    told = _with_bounds(lines)
-    value = told.where(usable)
-    lost = int((told.notna() & ~usable).sum())
-    if lost:
+    number, text = _with_bounds(lines), _texts(lines, test, unit)
+    value = number.where(usable).fillna(text.where(number.isna()))
+    lost = np.flatnonzero((number.notna() & ~usable & _measured(test, unit)).to_numpy(dtype=bool))
+    if len(lost):
         notes.append(
-            f"{name}: {lost} results have a number without a unit known for their test; the check was kept, the "
-            f"number was not"
+            f"{name}: {len(lost)} results have a number without a unit known for their test; the check was kept, the "
+            f"number is shown with the person"
         )
-    ledger.came_from("results", name, origin)
-    return pd.DataFrame(
+    ledger.came_from("results", name, np.concatenate([origin, origin[lost]]))
+    frame = pd.DataFrame(
         {
             "patient_id": lines["person_id"],
             "test": test,
@@ -57,6 +58,25 @@ def results(
             "unit": unit.where(value.notna()),
         }
     )
+    # The checks of the records set such a number aside, and keep it with the person as not understood.
+    numbers = frame.iloc[lost].assign(value=number.iloc[lost], unit=unit.iloc[lost])
+    return pd.concat([frame, numbers], ignore_index=True)
+
+
+def _measured(test: pd.Series, unit: pd.Series) -> pd.Series:
+    """Which rows have a test that is written as numbers, or a unit: a number beside any other check says nothing."""
+    return pd.Series([bool(TESTS[one].unit or tests_of_pair(one)) for one in test], dtype=bool) | unit.notna()
+
+
+def _texts(lines: pd.DataFrame, test: pd.Series, unit: pd.Series) -> pd.Series:
+    """What was written where the number should be. Beside a check without a number only two numbers in one value."""
+    if "value_source_value" not in lines:
+        return pd.Series(None, index=lines.index, dtype="str")
+    written = [
+        text if isinstance(text, str) and (TESTS[one].unit or read_pair(one, text, None)) else None
+        for one, text in zip(test, lines["value_source_value"], strict=True)
+    ]
+    return pd.Series(written, index=lines.index, dtype="str")
 
 
 _OPERATORS = {"4171756": "<", "4171754": "<=", "4172704": ">", "4171755": ">="}
@@ -64,25 +84,26 @@ _OPERATORS = {"4171756": "<", "4171754": "<=", "4172704": ">", "4171755": ">="}
 
 
 def _with_bounds(lines: pd.DataFrame) -> pd.Series:
-    """The number of each row with its operator before it; where there is no number, a bound written in the source value
-    (``>3.0``)."""
+    """The number of each row with its operator before it."""
     value = lines["value_as_number"]
     if "operator_concept_id" in lines:
         sign = lines["operator_concept_id"].map(_OPERATORS)
         value = (sign + value).fillna(value)
-    if "value_source_value" in lines:
-        source = lines["value_source_value"]
-        value = value.fillna(source.where(source.map(lambda text: read_bound(text) is not None)))
     return value.astype("str")
 
 
 def _units(lines: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary) -> pd.Series:
-    """Our spelling of each row's unit: by its concept, else by a unit_source_value that is a UCUM code of units.csv."""
+    """Our spelling of each row's unit: by its concept, else by a unit_source_value that is a UCUM code of units.csv,
+    else the unit as written."""
     meant, _ = vocabulary.resolve(maps["units"])
     by_concept = {concept_id: rows[0]["unit"] for concept_id, rows in meant.items()}
     by_code = {row["concept_code"]: row["unit"] for row in maps["units"]}
-    return lines["unit_concept_id"].map(by_concept).fillna(lines["unit_source_value"].map(by_code)).astype("str")
+    written = lines["unit_source_value"]
+    found = lines["unit_concept_id"].map(by_concept).fillna(written.map(by_code))
+    return found.fillna(written).astype("str")
 
 
 def _fits(test: str, unit: object) -> bool:
-    return isinstance(unit, str) and test in TESTS and TESTS[test].conversion(unit) is not None
+    if not isinstance(unit, str) or test not in TESTS:
+        return False
+    return TESTS[test].conversion(unit) is not None or test_in_unit(test, unit) is not None

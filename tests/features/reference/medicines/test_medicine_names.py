@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from features.reference import MEDICINES
+from features.reference.medicines.allergies import medicines_of_allergy
+from features.reference.medicines.interactions import SEVERITIES, between
 from features.reference.medicines.medicine_names import medicine_named, strength_mg_in
 
 UNDERSTOOD = {
@@ -80,7 +83,7 @@ NOT_GUESSED = (
     "Paliperidone 160mg depot",  # no product has this strength
     "Fluphenazine decanoate 25mg/ml",
     "Perphenazine and amitriptyline",  # two that matter
-    "Ramipril 5mg / hydrochlorothiazide 12.5mg",
+    "Ramipril 5mg / rosuvastatin 10mg",
     "Haloperidol 5mg/ml inj",
     "Olanzapine (Risperdal)",
     "sodium bicarbonate",
@@ -104,3 +107,39 @@ def test_the_strength_of_one_unit():
     told |= {"levothyroxine 50 micrograms": 0.05, "co-something 5mg with 10mg": None, "2.5 mg": 2.5}
     told |= {"Sodium valproate 1,000mg": None, "Clozapine 12,5mg": 12.5}  # a thousand, or one
     assert {name: None if (mg := strength_mg_in(name)) != mg else mg for name in told} == told
+
+
+@pytest.mark.parametrize(
+    ("written", "medicine"),
+    [
+        ("Losartan 50mg / Hydrochlorothiazide 12.5mg tablets", "losartan with hydrochlorothiazide"),
+        ("hydrochlorothiazide and losartan potassium", "losartan with hydrochlorothiazide"),
+        ("Losartan/HCTZ 50/12.5", "losartan with hydrochlorothiazide"),
+        ("Cozaar-Comp 50mg/12.5mg tablets", "losartan with hydrochlorothiazide"),
+        ("Perindopril erbumine 4mg / Indapamide 1.25mg", "perindopril with indapamide"),
+        ("Ramipril and Felodipine", "ramipril with felodipine"),
+        ("amlodipine/valsartan", "amlodipine with valsartan"),
+        ("Olmesartan / Amlodipine / Hydrochlorothiazide", "amlodipine with olmesartan, hydrochlorothiazide"),
+        ("Entresto 49mg/51mg tablets", "sacubitril with valsartan"),
+        ("Co-tenidone 50mg/12.5mg tablets", "co-tenidone"),
+        ("Co-amilofruse 5mg/40mg tablets", "furosemide"),
+        ("trimethoprim/sulfamethoxazole", "co-trimoxazole"),
+        ("Paracetamol 500mg / Codeine 8mg tablets", "codeine"),
+        ("Levodopa / Carbidopa", "levodopa"),
+        ("Marvelon", "ethinylestradiol with desogestrel"),
+        ("Clozapine 100mg tablets Mylan", "clozapine"),
+        ("Losartan and rosuvastatin", None),
+        ("Clozapine / Losartan", None),
+    ],
+)
+def test_a_combined_product_is_known_by_its_parts_in_any_order(written, medicine):
+    assert medicine_named(written) == medicine
+
+
+@pytest.mark.parametrize("name", [one.name for one in MEDICINES.values() if one.parts])
+def test_a_combined_product_interacts_as_each_of_its_parts_does(name):
+    for part in MEDICINES[name].parts:
+        for other in ("lithium", "clozapine", "valproate", "phenelzine", "sertraline", "diazepam"):
+            row, whole = between(part, other), between(name, other)
+            assert row is None or (whole and SEVERITIES.index(whole.severity) >= SEVERITIES.index(row.severity))
+        assert name in medicines_of_allergy("", part)

@@ -8,6 +8,7 @@ from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.codebook import CONFLICT
 from features.records.sources.fhir.dates import NotADate, birth_day, day
 from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MAPPED, NOT_MAPPED, NOT_READ, USED, Sink
+from features.reference.words import CLOSED_KINDS, circumstance_kind
 
 _DRAFTS = ("entered-in-error", "draft", "unknown")
 
@@ -73,8 +74,11 @@ def flag(one: r.Flag, key: str, sink: Sink) -> str:
     if meaning == CONFLICT:
         return sink.conflict()
     if meaning is None:
-        return sink.name_unmapped("Flag", one.code)
-    kind, _, value = meaning.partition("=")
+        kind, value = _named_kind(one.code), "a flag without a code of ours"
+        if not kind:
+            return sink.name_unmapped("Flag", one.code)
+    else:
+        kind, _, value = meaning.partition("=")
     start, end = (day(one.period.start), day(one.period.end)) if one.period else (NO_DAY, NO_DAY)
     if start == NO_DAY:
         return f"{ASIDE}no day"
@@ -88,6 +92,13 @@ def flag(one: r.Flag, key: str, sink: Sink) -> str:
     if end != NO_DAY:
         sink.add("circumstance", subject, kind, "no", end, NO_DAY)
     return f"{MAPPED}circumstances"
+
+
+def _named_kind(concept: r.CodeableConcept | None) -> str:
+    """The kind of circumstance that the name of a flag means; empty where it means none."""
+    named = [one.display for one in concept.coding] + [concept.text] if concept else []
+    kinds = [circumstance_kind(name) for name in named if name and name.strip()]
+    return next((kind for kind in kinds if kind in CLOSED_KINDS), "")
 
 
 def care_plan(one: r.CarePlan, key: str, sink: Sink) -> str:

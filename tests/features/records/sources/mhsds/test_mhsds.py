@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from features import Records, RecordsError
+from features.engine.caseload import DEATH_UNDATED, REASONS, out_of_reach
+from features.records.days import day_of
 from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources import mhsds
 from features.records.sources.mhsds.rules import ValidationRule, check, check_all
@@ -205,3 +207,69 @@ def test_a_rule_that_needs_a_national_table_is_not_counted_as_passed():
         {"T": pd.DataFrame({"A": ["1"]})}, [ValidationRule("R1", "T", "A", "[M1]A is not in national tables.", True)]
     )
     assert (verdict.evaluated, verdict.not_evaluable) == (0, {"a national table": 1})
+
+
+@pytest.mark.parametrize(
+    ("attend", "mechanism", "row", "said"),
+    [
+        ("05", "1", ("attended", "face_to_face"), []),
+        ("5", "77", ("attended", "not_recorded"), [("mode", "77")]),
+        ("-", "11", None, [("outcome", "")]),
+        ("8", "11", None, [("outcome", "8")]),
+    ],
+)
+def test_codes_are_read_in_any_spelling_and_those_that_no_table_holds_stay_with_the_person(
+    tmp_path, attend, mechanism, row, said
+):
+    contact = CONTACT + f"c1 r1 2025-01-10 {attend} {mechanism} 01"
+    folder = submission(
+        tmp_path / "in", "2025-01", "2025-02-05", MHS001MPI=MPI, MHS101Referral=OPEN, MHS201CareContact=contact
+    )
+    records, _ = ingest(tmp_path, folder)
+    assert rows(records, "contacts", "outcome", "mode") == ([] if row is None else [row])
+    assert [(one.column, one.value) for one in records.unread_of("anna")] == said
+
+
+@pytest.mark.parametrize(
+    ("closed", "reason", "row"),
+    [
+        ("9999-12-31", "-", ("-", "-")),
+        ("2099-12-31", "02", ("-", "-")),
+        ("2025-01-10", "5", ("2025-01-10", "did_not_attend")),
+        ("2025-01-10", "77", ("2025-01-10", "other")),
+    ],
+)
+def test_a_day_that_stands_for_none_closes_no_referral(tmp_path, closed, reason, row):
+    referral = REFERRAL + f"r1 anna T1 2024-12-20 {closed} {reason}"
+    folder = submission(tmp_path / "in", "2025-01", "2025-02-05", MHS001MPI=MPI, MHS101Referral=referral)
+    assert rows(ingest(tmp_path, folder)[0], "referrals", "closed_on", "close_reason") == [row]
+
+
+def test_a_referral_closed_by_death_without_a_day_is_a_death_without_a_day(tmp_path):
+    referral = REFERRAL + "r1 anna T1 2024-12-20 - 06"
+    folder = submission(tmp_path / "in", "2025-01", "2025-02-05", MHS001MPI=MPI, MHS101Referral=referral)
+    records, _ = ingest(tmp_path, folder)
+    assert REASONS[out_of_reach(records, day_of("2025-06-01"))[0]] == DEATH_UNDATED
+
+
+def test_a_community_treatment_order_ends_with_its_end(tmp_path):
+    columns = "MHActLegalStatusClassPeriodID LocalPatientID StartDateMHActLegalStatusClass LegalStatusCode"
+    order = "MHActLegalStatusClassPeriodID StartDateCommTreatOrd EndDateCommTreatOrd\n l1 2024-12-01 "
+    law = columns + "\n l1 anna 2024-11-05 03"
+    tables = {"MHS001MPI": MPI, "MHS101Referral": OPEN, "MHS401MHActPeriod": law}
+    folder = submission(tmp_path / "in", "2025-01", "2025-02-05", MHS404CommTreatOrder=order + "-", **tables)
+    submission(folder, "2025-02", "2025-03-06", MHS404CommTreatOrder=order + "2025-02-10", **tables)
+    assert rows(ingest(tmp_path, folder)[0], "circumstances", "value", "from_on", "known_on") == [
+        ("yes", "2024-12-01", "2025-01-15"),
+        ("no", "2025-02-10", "2025-03-06"),
+    ]
+
+
+def test_a_pregnancy_is_read_and_its_day_is_the_day_in_london(tmp_path):
+    diagnosis = "ServiceRequestID PrimDiag DiagSchemeInUse CodedDiagTimestamp\n r1 Z321 02 2024-07-14T23:30:00Z"
+    folder = submission(
+        tmp_path / "in", "2025-01", "2025-02-05", MHS001MPI=MPI, MHS101Referral=OPEN, MHS604PrimDiag=diagnosis
+    )
+    assert rows(ingest(tmp_path, folder)[0], "conditions", "code", "label", "recorded_on") == [
+        ("Z321", "pregnancy", "2024-07-15")
+    ]

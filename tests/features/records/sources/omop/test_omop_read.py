@@ -154,6 +154,7 @@ def test_measurements_become_results_and_a_number_needs_a_unit(extract: OmopExtr
         ("calcium", "2023-01-12", None, None),
         ("lithium_level", "2023-02-12", None, None),
         ("lithium_level", "2023-03-12", "55", "mmol/L"),
+        ("lithium_level", "2023-02-12", "0.8", None),  # set aside, and kept with the person
         ("smoking_status", "2023-02-12", None, None),
     ]
     assert any("1 results have a number without a unit" in note for note in extract.notes)

@@ -12,7 +12,15 @@ from typer.testing import CliRunner
 
 from features import Records
 from features.records.sources.omop import read
-from tests.features.records.sources.omop.conftest import period, result, small_extract, visit, write
+from tests.features.records.sources.omop.conftest import (
+    concept,
+    condition,
+    period,
+    result,
+    small_extract,
+    visit,
+    write,
+)
 from upstream import app
 
 BORN = {"person_id": 1, "gender_concept_id": 8532, "year_of_birth": 1980, "race_concept_id": 0}
@@ -90,3 +98,48 @@ def test_days_in_digits_are_read_and_days_with_slashes_end_with_an_error(
     report = json.loads((tmp_path / "store" / "ingest.json").read_text())
     assert (report["referrals_open_at_end"], report["records"]["contacts"]) == (open_at_end, contacts)
     assert done.exit_code == (0 if contacts else 1)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "told", "unread"),
+    [
+        ({"value_as_number": 2.1, "unit_source_value": "mmol/l"}, [2.1], []),
+        ({"value_as_number": 2.1, "unit_source_value": "mEq/L"}, [2.1], []),
+        ({"value_as_number": 2.1}, [None], ["unit"]),
+        ({"value_as_number": 2.1, "unit_source_value": "mg/L"}, [None], ["unit"]),
+        ({"value_source_value": "2.1 mmol/L"}, [2.1], []),
+        ({"value_source_value": "2.1", "unit_concept_id": 8753}, [2.1], []),
+        ({"value_source_value": "haemolysed", "unit_concept_id": 8753}, [], ["value"]),
+        ({}, [None], []),  # the check was done
+    ],
+)
+def test_a_number_that_cannot_be_read_stays_with_the_person(changed, amounts, told, unread) -> None:
+    row = result(1, 701, "2023-01-12", "", 0) | {"value_source_value": "", "unit_source_value": ""} | amounts
+    records = Records.from_frames(read(changed(measurement=[row], observation=None)).frames)
+    assert [None if value != value else value for value in records["results"]["value"]] == told
+    assert [(one.concept, one.column) for one in records.unread_of("1")] == [("lithium_level", one) for one in unread]
+
+
+@pytest.mark.parametrize(
+    ("code", "amounts", "told", "unread"),
+    [
+        ("85354-9", {"value_source_value": "185/112"}, [("systolic_bp", 185), ("diastolic_bp", 112)], []),
+        ("85354-9", {"value_as_number": 185}, [("blood_pressure", None)], ["185"]),
+        ("11524-6", {"value_as_number": 520, "unit_source_value": "ms"}, [("qtc", 520)], []),
+    ],
+)
+def test_a_value_beside_a_check_is_read_or_shown(changed, code, amounts, told, unread) -> None:
+    row = result(1, 999, "2023-01-12", "", 0) | {"value_source_value": "", "unit_source_value": ""} | amounts
+    concepts = [*small_extract()["concept"], concept(999, "check", "Measurement", "LOINC", code)]
+    records = Records.from_frames(read(changed(measurement=[row], observation=None, concept=concepts)).frames)
+    found = [(test, None if v != v else v) for test, v in records["results"][["test", "value"]].to_numpy(object)]
+    assert found == told
+    assert [one.value for one in records.unread_of("1")] == unread
+
+
+@pytest.mark.parametrize(("vocabulary", "code"), [("SNOMED", "77386006"), ("ICD10", "O24.4"), ("ICD10CM", "Z33.1")])
+def test_a_pregnancy_is_read(changed, vocabulary, code) -> None:
+    row = condition(1, 999, "2023-02-02", 0) | {"person_id": 1}
+    concepts = [*small_extract()["concept"], concept(999, "x", "Condition", vocabulary, code)]
+    records = Records.from_frames(read(changed(condition_occurrence=[row], concept=concepts)).frames)
+    assert records["conditions"]["label"].tolist() == ["pregnancy"]

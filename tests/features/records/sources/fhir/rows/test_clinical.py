@@ -104,3 +104,114 @@ def test_words_in_place_of_a_number_never_count_as_a_result_that_was_read(tmp_pa
     records, _ = ingest(tmp_path / "in", observed(ANC_UK, valueString="QNS"))
     assert [row for row in rows(records, "results", "value") if row != ("-",)] == []
     assert len(records["results"]) == 0
+
+
+LITHIUM, PRESSURE, SMOKING = (LOINC, "14334-7"), (LOINC, "85354-9"), (LOINC, "72166-2")
+ICD10 = "http://hl7.org/fhir/sid/icd-10"
+
+
+def unread(records):
+    return [(one.concept, one.column, one.value) for one in records.unread_of("anna")]
+
+
+@pytest.mark.parametrize(
+    ("codes", "fields", "told", "said"),
+    [
+        ((PRESSURE,), {"valueString": "185/112"}, [("systolic_bp", 185.0), ("diastolic_bp", 112.0)], []),
+        ((PRESSURE,), {"valueString": "BP 185 / 112 mmHg"}, [("systolic_bp", 185.0), ("diastolic_bp", 112.0)], []),
+        (
+            (PRESSURE,),
+            {"value": 185, "unit": "mm[Hg]"},
+            [("blood_pressure", "-")],
+            [("blood_pressure", "value", "185.0")],
+        ),
+        (((LOINC, "11524-6"),), {"value": 520, "unit": "ms"}, [("qtc", 520.0)], []),
+        ((LITHIUM,), {"valueString": "2.1 mmol/L H"}, [("lithium_level", 2.1)], []),
+        (
+            (LITHIUM,),
+            {"valueCodeableConcept": {"text": "Below detection"}},
+            [],
+            [("lithium_level", "value", "Below detection")],
+        ),
+    ],
+)
+def test_a_value_that_is_no_number_is_read_or_shown(tmp_path, codes, fields, told, said):
+    records, _ = ingest(tmp_path / "in", observed(*codes, **fields))
+    assert rows(records, "results", "test", "value") == told
+    assert unread(records) == said
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        {"text": "Lithium level"},
+        {"coding": [{"system": "urn:lab", "code": "LI", "display": "Serum lithium"}]},
+        {"coding": [{"system": "urn:lab", "code": "LI"}], "text": "Li"},
+    ],
+)
+def test_a_test_that_is_known_by_its_name_alone_stays_with_the_person(tmp_path, code):
+    found = observed(value=2.1, unit="mmol/L") | {"code": code}
+    records, _ = ingest(tmp_path / "in", found)
+    assert len(records["results"]) == 0
+    assert unread(records) == [("lithium_level", "value", "a name without a code of ours: 2.1 mmol/L")]
+    records, report = ingest(tmp_path / "other", found | {"code": {"text": "Shoe size"}})
+    assert (unread(records), fate(report, "Observation")) == ([], "not mapped: the code is in no mapping table")
+
+
+@pytest.mark.parametrize(
+    ("codes", "fields", "told", "said"),
+    [
+        ((SMOKING,), {"valueString": "Ex-smoker"}, ["ex_smoker"], []),
+        ((SMOKING,), {"valueCodeableConcept": {"text": "20 a day"}}, ["20_a_day"], []),
+        ((SMOKING,), {"valueCodeableConcept": {"text": "at weekends"}}, [], [("smoking", "value", "at weekends")]),
+        (((SNOMED, "8517006"),), {}, ["ex_smoker"], []),  # the code is the answer, as general practice writes it
+        (((SNOMED, "77176002"),), {}, ["smoker"], []),
+        (((SNOMED, "8517006"),), {"valueBoolean": False}, [], []),
+    ],
+)
+def test_smoking_in_words_and_as_the_code_itself(tmp_path, codes, fields, told, said):
+    records, _ = ingest(tmp_path / "in", observed(*codes, **fields))
+    assert [value for (value,) in rows(records, "circumstances", "value")] == told
+    assert unread(records) == said
+
+
+def diagnosed(code, clinical=None, verification=None, **fields):
+    status = {"clinicalStatus": coded(("x", clinical))} if clinical else {}
+    status |= {"verificationStatus": coded(("x", verification))} if verification else {}
+    return one("Condition", code=code, subject=SUBJECT, recordedDate="2025-01-05", **status, **fields)
+
+
+@pytest.mark.parametrize(
+    ("found", "told", "said"),
+    [
+        (diagnosed(coded((ICD10, "F20.0")), verification="provisional"), ["schizophrenia"], []),
+        (diagnosed(coded((ICD10, "F20.0")), verification="differential"), [], []),
+        (diagnosed(coded((ICD10, "O24.4"))), ["pregnancy"], []),
+        (diagnosed(coded((SNOMED, "77386006"))), ["pregnancy"], []),
+        (diagnosed(coded((SNOMED, "77386006")), clinical="resolved"), [], []),
+        (diagnosed({"text": "Bipolar affective disorder"}), ["Bipolar affective disorder"], []),
+        (diagnosed({"text": "FH: bipolar"}), ["FH: bipolar"], [("diagnosis", "label", "FH: bipolar")]),
+        (diagnosed({"text": "Ingrowing nail"}), [], []),
+    ],
+)
+def test_a_diagnosis_in_words_and_one_that_is_none(tmp_path, found, told, said):
+    records, _ = ingest(tmp_path / "in", found)
+    assert [label for (label,) in rows(records, "conditions", "label")] == told
+    assert unread(records) == said
+
+
+def test_an_allergy_in_words_is_read_and_one_without_a_day_stays_with_the_person(tmp_path):
+    allergy = one("AllergyIntolerance", code={"text": "Clozapine"}, patient=SUBJECT, recordedDate="2025-01-05")
+    assert rows(ingest(tmp_path / "a", allergy)[0], "conditions", "label", "recorded_on") == [
+        ("Clozapine", "2025-01-05")
+    ]
+    del allergy["recordedDate"]
+    assert unread(ingest(tmp_path / "b", allergy)[0]) == [("allergy", "recorded_on", "")]
+    dated = allergy | {"meta": {"lastUpdated": "2025-02-01T10:00:00Z"}}
+    assert rows(ingest(tmp_path / "c", dated)[0], "conditions", "recorded_on") == [("2025-02-01",)]
+
+
+def test_a_flag_with_a_name_alone_stays_with_the_person(tmp_path):
+    flag = one("Flag", status="active", code={"text": "BEN"}, subject=SUBJECT, period={"start": "2025-01-01"})
+    records, _ = ingest(tmp_path / "in", flag)
+    assert unread(records) == [("benign_ethnic_neutropenia", "value", "a flag without a code of ours")]
