@@ -176,3 +176,12 @@ def mix(key, values):
     for i in range(key.shape[0]):
         x = (key[i] ^ values[i]) * np.uint64(0x9E3779B97F4A7C15)
         key[i] = x ^ (x >> np.uint64(29))
+
+
+@jit(_nrt=False)
+def lay(together, cursor, data, begin, end):
+    """Copies ``data[begin[p]:end[p]]`` to ``together[cursor[p]:]`` for each person, and moves their cursor on."""
+    for p in range(begin.shape[0]):
+        for i in range(end[p] - begin[p]):
+            together[cursor[p] + i] = data[begin[p] + i]
+        cursor[p] += end[p] - begin[p]

@@ -126,7 +126,7 @@ def score_store(
             return before
         if chosen.spine.empty:
             raise NothingToScore(_nobody(chosen))
-        same = find_unchanged(opened, model, records, day, chosen, score_all=score_all)
+        same = find_unchanged(opened, model, records, day, chosen, score_all=score_all, threads=threads)
         changed = chosen.spine[~chosen.spine["patient_id"].isin(same.people)]
         shard = min(shard, max(SMALLEST, -(-len(changed) // threads)))  # few people are work for every process too
         # Shards scored by other code, or of other records, are not reused.

@@ -59,12 +59,19 @@ class Unchanged:
 
 
 def find_unchanged(
-    database: Database, model: RiskModel, records: Records, day: dt.date, chosen: Caseload, *, score_all: bool
+    database: Database,
+    model: RiskModel,
+    records: Records,
+    day: dt.date,
+    chosen: Caseload,
+    *,
+    score_all: bool,
+    threads: int,
 ) -> Unchanged:
     """Compares the people of ``chosen`` with the newest whole run of that day that was made in the same way. With
     ``score_all`` nobody counts as unchanged."""
     ids = chosen.spine["patient_id"].astype("str").tolist()
-    hashes = dict(zip(ids, person_hashes(records, records.positions(ids)), strict=True))
+    hashes = dict(zip(ids, person_hashes(records, records.positions(ids), threads), strict=True))
     made = _made_of(records)
     if score_all:
         return Unchanged(made, hashes, None, frozenset())
