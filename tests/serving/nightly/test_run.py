@@ -27,7 +27,6 @@ from serving.storage.tables import people
 from tests.serving.nightly.stored_rows import stored_rows
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
-DEATHS = 10
 
 
 def published(home: Path) -> dict[str, list[tuple]]:
@@ -65,19 +64,19 @@ def unpublished(home: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_killed_at_random_ten_times_the_published_set_is_the_same(home, as_made, world):
+def test_killed_at_random_twenty_times_the_published_set_is_the_same(home, as_made, world):
     unpublished(home)
-    command = [sys.executable, str(SCRIPT), str(home), world.AS_OF.isoformat(), str(DEATHS), "8", "2", "1"]
+    command = [sys.executable, str(SCRIPT), str(home), world.AS_OF.isoformat(), "20", "8", "2", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SCRIPT.parents[2])
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["deaths"] == DEATHS
+    assert json.loads(done.stdout.splitlines()[-1])["deaths"] == 20
     assert published(home) == as_made
 
 
 @pytest.mark.slow
-def test_the_demo_trust_killed_ten_times_in_two_processes_publishes_the_same_set(demo_home, tmp_path):
+def test_the_demo_trust_killed_twenty_times_in_two_processes_publishes_the_same_set(demo_home, tmp_path):
     """SIGKILL at random moments; the workers of a run die with it. A quarter of the trust, in about nine shards:
-    ten deaths cost five nights."""
+    twenty deaths cost ten nights."""
     left = shutil.ignore_patterns("mlflow*", "truth", "artefacts", "store")
     home = Path(shutil.copytree(demo_home, tmp_path / "home", ignore=left))
     trust = Records.load(demo_home / "store")
@@ -87,14 +86,14 @@ def test_the_demo_trust_killed_ten_times_in_two_processes_publishes_the_same_set
     with sqlite3.connect(demo_home / "service.db") as connection:
         ((as_of,),) = connection.execute("SELECT as_of FROM runs LIMIT 1").fetchall()
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(home), as_of, str(DEATHS), "9", "10", "2"],
+        [sys.executable, str(SCRIPT), str(home), as_of, "20", "9", "10", "2"],
         capture_output=True,
         text=True,
         check=False,
         cwd=SCRIPT.parents[2],
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["deaths"] == DEATHS
+    assert json.loads(done.stdout.splitlines()[-1])["deaths"] == 20
     assert published(home) == published(tmp_path / "clean")
 
 
