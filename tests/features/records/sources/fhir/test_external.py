@@ -83,8 +83,12 @@ def test_nothing_is_lost_and_every_defect_that_carebundle_plants_is_named(tmp_pa
     if kind == "missing_field":
         assert seen["not read: status"] == sum("'status'" in one.detail for one in spoilt)
     elif kind == "unknown_code_system":
-        # A blood pressure whose own code is strange still has its two numbers, each under its own code.
-        assert seen == {"not mapped: the code is in no mapping table": len(spoilt) - 3, "mapped to results": 3}
+        # A blood pressure whose own code is strange still has its two numbers, each under its own code. A test whose
+        # name is ours is set aside and stays with the person.
+        named = seen["set aside: value: not a number"]
+        assert named and len(records.unread) >= named
+        assert seen["mapped to results"] == 3
+        assert seen["not mapped: the code is in no mapping table"] == len(spoilt) - 3 - named
     elif kind == "out_of_order_timestamp":  # moved to a day after today
         assert not any(fate.startswith("mapped") for fate in seen)
     elif kind == "unparseable_value":
