@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-import numpy as np
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import func, insert, inspect, make_url, select, text, update
+from sqlalchemy import func, make_url, select, text, update
 
 from serving.auditing.service import open_in_emergency
 from serving.auditlog import log
@@ -16,198 +13,29 @@ from serving.auditlog.log import Along, Audit, AuditUnavailable, Look, verify_ch
 from serving.http.problems import Problem
 from serving.identity.callers import Caller, Role
 from serving.people import repository as person_queries
-from serving.reviews.schemas import ReviewIn
 from serving.reviews.service import record_review, review_history
-from serving.runs import repository as run_queries
 from serving.security.tokens import find_caller, issue_token, revoke_token, session_caller
 from serving.settings import HomeName
 from serving.start import StartError, serve
-from serving.storage import migrations
 from serving.storage.database import Database, DatabaseUnavailable, NotHeld
-from serving.storage.explanations import KEPT_APART, of_row, whole
 from serving.storage.tables import (
     PERSON_TABLES,
     audit_events,
     exposures,
-    gaps,
     identities,
-    metadata,
     people,
     person_explanations,
-    person_groups,
     score_explanations,
-    scores,
     summaries,
-    timelines,
     tokens,
 )
 from serving.worklists.ranking import Ranking
 from serving.worklists.service import list_teams, team_worklist
+from tests.serving.storage.published import NORTH, NOW, REVIEW, audit
 
-NORTH = Caller("north-1", Role.PHARMACIST, frozenset({"north"}), "Noor")
 SOUTH = Caller("south-1", Role.PHARMACIST, frozenset({"south"}), "Sasha")
 SYSTEM = Caller("system", Role.CMHT_SYSTEM, None, "EHR")
 AUDITOR = Caller("auditor", Role.AUDITOR, frozenset(), "Ada")
-NOW = dt.datetime(2026, 1, 6, 9, tzinfo=dt.UTC)
-REVIEW = ReviewIn.model_validate(
-    {
-        "actions": ["supply_secured"],
-        "medicines_reconciled": True,
-        "allergies_up_to_date": True,
-        "side_effects_assessed": True,
-    }
-)
-
-
-@pytest.fixture
-def empty(empty_url):
-    opened = Database(empty_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def database(empty):
-    """Two teams with two people each, one published run."""
-    migrations.upgrade(empty)
-    _publish(empty, "run-1", {"N1": "north", "N2": "north", "S1": "south", "S2": "south"}, NOW)
-    return empty
-
-
-def _publish(database, run_id, team_of, at):
-    run = {
-        "run_id": run_id,
-        "bundle_id": "bundle",
-        "model_version": "1",
-        "data_hash": "h",
-        "data_source": "made up",
-        "synthetic": True,
-        "as_of": at.date(),
-        "newest_record_on": None,
-        "started_at": at,
-        "finished_at": at,
-        "features": [],
-        "summary": {"outcomes": {"admission": [90]}},
-    }
-    score = {"outcome": "admission", "horizon_days": 90, "base": 0.0, "horizon_part": 0.0, "reasons": []}
-    flags = {"history_days": 400, "short_history": False, "missing_sources": []}
-    gap = {"position": 0, "code": "LAI_OVERDUE", "severity": "high", "safety": True, "title": "Depot overdue"}
-    gap |= {"due_on": None, "days_overdue": 3.0, "value": "", "evidence": [], "action": "", "standard": ""}
-    gap |= {"source": "", "verified": True}
-    teams = [{"team_id": t, "name": t, "kind": None, "weekly_reviews": 1} for t in sorted(set(team_of.values()))]
-    found = {
-        people: [
-            {"patient_id": p, "team_id": t, "flags": flags, "feature_values": b"", "history_days": 400}
-            for p, t in team_of.items()
-        ],
-        scores: [
-            score | {"patient_id": p, "probability": 0.1 * n, "contributions": b""}
-            for n, p in enumerate(team_of, start=1)
-        ],
-        gaps: [gap | {"patient_id": p} for p in team_of if p.endswith("2")],
-        timelines: [{"patient_id": p, "medicines": ",lithium,", "adjustments": [], "events": {}} for p in team_of],
-        person_groups: [{"patient_id": p, "groups": {"sex": "female"}} for p in team_of],
-    }
-    with database.write() as connection:
-        run_queries.begin_run(connection, run, teams)
-        for table, rows in found.items():
-            run_queries.insert_rows(connection, table, ({"run_id": run_id, **row} for row in rows))
-        run_queries.publish(connection, run_id, at)
-
-
-def audit(database, caller):
-    return Audit.of(database, caller, "request")
-
-
-# Migrations
-
-
-def test_migrations_go_up_and_down_and_up_again_and_match_the_tables(empty):
-    for _ in range(2):
-        migrations.upgrade(empty)
-        with empty.engine.connect() as connection:
-            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        for revision in ("0006", "0005", "0004", "0003", "0002", "0001", "base"):
-            migrations.downgrade(empty, revision)
-        assert set(inspect(empty.engine).get_table_names()) <= {"alembic_version"}
-
-
-def test_a_review_outlives_a_step_down_and_up(database):
-    record_review(database, NORTH, audit(database, NORTH), "N1", REVIEW, "key-00001", NOW)
-    migrations.downgrade(database, "0001")
-    migrations.upgrade(database)
-    assert review_history(database, NORTH, audit(database, NORTH), "N1").items[0].actions == ["supply_secured"]
-
-
-EXPLAINED = {
-    people: ("feature_values", "feature_days", "behind", "what_if"),
-    scores: ("contributions", "reasons"),
-}
-
-
-def _explain(database, runs):
-    """Explanations of N1, which all of ``runs`` share, and of N2, which lie in place; the others lost theirs. Returns
-    each row's explanation, as it reads."""
-    values = np.arange(60.0)
-    of_person = {"feature_values": run_queries.pack(values), "feature_days": run_queries.pack_days(np.arange(9))}
-    of_person |= {"behind": [{"table": "results", "day": day} for day in range(40)], "what_if": [{"risk": 0.25}] * 20}
-    of_score = {"contributions": run_queries.pack(values * (values % 3 == 0)), "reasons": [{"text": "Café"}] * 60}
-    with database.write() as connection:
-        for table, found in ((people, of_person), (scores, of_score)):
-            connection.execute(insert(KEPT_APART[table]), {"explanation_id": 7, "patient_id": "N1", **found})
-            mine = update(table).where(table.c.run_id.in_(runs))
-            connection.execute(mine.where(table.c.patient_id == "N1").values(explanation_id=7))
-            connection.execute(mine.where(table.c.patient_id == "N2").values(found))
-    return {
-        table.name: {(run, person): tuple(found.values()) for run in runs for person in ("N1", "N2")}
-        for table, found in ((people, of_person), (scores, of_score))
-    }
-
-
-def _explanations(database, *, apart):
-    """Each row's explanation by table, run and person, without rows that have none."""
-    read = {}
-    with database.write() as connection:
-        for table, names in EXPLAINED.items():
-            query = select(
-                table.c.run_id,
-                table.c.patient_id,
-                *(whole(table, *names) if apart else (table.c[name] for name in names)),
-            )
-            rows = connection.execute(query.outerjoin(KEPT_APART[table], of_row(table)) if apart else query)
-            read[table.name] = {(run, person): tuple(found) for run, person, *found in rows if any(found)}
-    return read
-
-
-def test_explanations_kept_apart_go_back_to_their_rows_one_step_down_and_stay_one_step_up(database):
-    _publish(database, "run-2", {"N1": "north", "N2": "north", "S1": "south"}, NOW + dt.timedelta(days=1))
-    stored = _explain(database, ["run-1", "run-2"])
-    assert _explanations(database, apart=True) == stored
-    before = _everything_beside(database)
-    migrations.downgrade(database, "0023")
-    assert not {apart.name for apart in KEPT_APART.values()} & set(inspect(database.engine).get_table_names())
-    assert _explanations(database, apart=False) == stored
-    assert _everything_beside(database) == before
-    migrations.upgrade(database)
-    assert _explanations(database, apart=True) == stored
-    assert _everything_beside(database) == before
-
-
-def _everything_beside(database):
-    """All rows of the tables of explanations, without these."""
-    with database.write() as connection:
-        return {
-            table.name: sorted(
-                tuple(row)
-                for row in connection.execute(
-                    select(*(column for column in table.c if column.name not in {*names, "explanation_id", "flags"}))
-                )
-            )
-            for table, names in EXPLAINED.items()
-        }
-
-
-# Storage
 
 
 def test_tokens_live_until_they_are_revoked(database):
