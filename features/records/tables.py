@@ -318,6 +318,7 @@ CIRCUMSTANCE_KINDS = (
     "clozapine_interval",
     "benign_ethnic_neutropenia",
     "childbearing_potential",
+    "pregnancy",
     "community_treatment_order",
     "reported_missed_doses",
     "infection",

@@ -60,6 +60,7 @@ CLOSED_KINDS = frozenset(
         "smoking",
         "benign_ethnic_neutropenia",
         "childbearing_potential",
+        "pregnancy",
         "interpreter",
         "interpreter_present",
         "housing",

@@ -71,8 +71,8 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
             Given("results", "test,taken_on,value,unit\nanc,2025-03-01,400*,cells/mcL", "anc 0.4 2025-03-01"),
             Given(
                 "circumstances",
-                "kind,value,from_on\nPregnancy,yes,2025-03-01",
-                "pregnancy yes; not understood: pregnancy value yes",
+                "kind,value,from_on\nPregnancy,Second trimester,2025-03-01",
+                "pregnancy yes",
             ),
         ),
     ),

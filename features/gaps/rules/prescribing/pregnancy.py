@@ -17,7 +17,6 @@ PREGNANCY_DAYS = 294
 WEEKS_AFTER_DAYS = 84
 """A code that also holds after a birth (O98, O99), recorded in the 12 weeks after one, is no new pregnancy [D]."""
 _NEVER = -(2**40)
-_YES = frozenset(("yes", "y", "true", "pregnant", "1", "current", "positive", "confirmed"))
 
 
 class Harm(NamedTuple):
@@ -52,7 +51,7 @@ def pregnancy(person: PersonAsKnown) -> Evidence | None:
         if coded and coded[0].on > after:
             return coded[0]._replace(what="pregnancy")
     row = person.circumstance("pregnancy")
-    if row and row.value in _YES and person.as_of - row.day <= PREGNANCY_DAYS and row.day > over:
+    if row and row.value == "yes" and person.as_of - row.day <= PREGNANCY_DAYS and row.day > over:
         return Evidence("circumstances", row.row, row.day, "pregnancy")
     tests = person.readings("pregnancy_status")
     if tests and tests[-1].value == 1 and person.as_of - tests[-1].day <= PREGNANCY_DAYS and tests[-1].day > over:
