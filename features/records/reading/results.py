@@ -160,12 +160,14 @@ def _name_parts(columns: dict[str, Any]) -> None:
 
 def numbers_of_checks(columns: dict[str, Any]) -> Mask:
     """Takes out the measured numbers that stand beside checks without one, and returns their rows. A number is measured
-    if it has a unit, or where two belong in one value; any other says that the check was done, or what it found (a
-    pregnancy test of 1 is positive)."""
+    if it has a unit or is no whole one, or where two belong in one value; any other says that the check was done, or
+    what it found (a pregnancy test of 1 is positive)."""
     rows = _CHECKS[columns["test"]] & ~np.isnan(columns["value"])
     if rows.any():
         unit = np.asarray(columns["unit"].is_valid().to_numpy(zero_copy_only=False), bool)
-        rows &= unit | (_PAIRS[columns["test"]] & (columns["value"] > 1))
+        rows &= (
+            unit | (columns["value"] != np.floor(columns["value"])) | (_PAIRS[columns["test"]] & (columns["value"] > 1))
+        )
     if rows.any():
         columns["value"] = np.where(rows, np.nan, columns["value"])
         columns["comparator"] = np.where(rows, np.int16(-1), columns["comparator"])

@@ -120,7 +120,7 @@ def _check_results(lists: Lists, report: TableReport, today: int) -> None:
         if value == value:
             factor, offset, low, high, wrong = conversion(test, unit)
             value = value * factor + offset
-            if wrong or value < low or value > high or (not _UNITS[test] and (unit or value > 1)):
+            if wrong or value < low or value > high or (not _UNITS[test] and (unit or value not in (0.0, 1.0))):
                 raise Odd
             values.append(value)
             units.append(_UNITS[test])

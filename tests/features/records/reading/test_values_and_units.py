@@ -156,6 +156,7 @@ def test_a_blood_pressure_in_one_value_is_two_results_of_its_day(value, unit):
         ("weight", "120/80", "kg"),
         ("constipation_check", "7/7", None),
         ("fbc", "0.4", "10^9/L"),
+        ("fbc", "0.4", None),
         ("ecg_qtc", "72", "bpm"),
     ],
 )
