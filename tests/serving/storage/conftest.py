@@ -17,7 +17,7 @@ def empty(empty_url):
 
 
 @pytest.fixture
-def database(empty):
+def two_teams(empty):
     """Two teams with two people each, one published run."""
     migrations.upgrade(empty)
     publish(empty, "run-1", {"N1": "north", "N2": "north", "S1": "south", "S2": "south"}, NOW)

@@ -38,6 +38,11 @@ SYSTEM = Caller("system", Role.CMHT_SYSTEM, None, "EHR")
 AUDITOR = Caller("auditor", Role.AUDITOR, frozenset(), "Ada")
 
 
+@pytest.fixture
+def database(two_teams):
+    return two_teams
+
+
 def test_tokens_live_until_they_are_revoked(database):
     secret = issue_token(database, Role.PHARMACIST, ["north"], "Noor")
     with database.read() as connection:

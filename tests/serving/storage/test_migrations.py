@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, inspect, select, update
@@ -15,6 +16,11 @@ from serving.storage import migrations
 from serving.storage.explanations import KEPT_APART, of_row, whole
 from serving.storage.tables import metadata, people, scores
 from tests.serving.storage.published import NORTH, NOW, REVIEW, audit, publish
+
+
+@pytest.fixture
+def database(two_teams):
+    return two_teams
 
 
 def test_migrations_go_up_and_down_and_up_again_and_match_the_tables(empty):
