@@ -4,12 +4,15 @@ concept, or by the group a source names as the label."""
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from features.reference.files import ReferenceTableError, read_rows
 from features.reference.words import plain_word
 
 _WAYS = ("icd10", "snomed", "label")
+TEXTS_KEPT = 16_384
+"""Codes and labels come from records and requests: answers are kept for so many of them, so that no sender fills the
+memory."""
 
 
 @cache
@@ -24,7 +27,7 @@ def _load() -> dict[str, dict[str, frozenset[str]]]:
     return {group: {by: frozenset(values) for by, values in ways.items()} for group, ways in found.items()}
 
 
-@cache
+@lru_cache(TEXTS_KEPT)
 def in_group(group: str, code: str | None, label: str | None) -> bool:
     """Whether a recorded diagnosis belongs to ``group``. An ICD-10 code belongs if it or any of its parents is in the
     group (F32.3: F323, F32, F3); a SNOMED CT concept only if it is itself in the group."""
@@ -44,13 +47,13 @@ def _words() -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(words)})")
 
 
-@cache
+@lru_cache(TEXTS_KEPT)
 def is_a_diagnosis(label: str) -> bool:
     """Whether a diagnosis in words is one that rules ask about."""
     return any(in_group(group, None, label) for group in GROUPS)
 
 
-@cache
+@lru_cache(TEXTS_KEPT)
 def may_name_a_diagnosis(label: str) -> bool:
     """Whether words that are in no table speak of a diagnosis that rules ask about, present or not ("no evidence of
     psychosis", "FH: bipolar")."""
@@ -65,7 +68,7 @@ def is_not_understood(label: str) -> bool:
 _OF_A_CLASSIFICATION = re.compile(r"[a-z]\d[\da-z](?:\.?[\da-z]{1,4})?|\d{3}(?:\.\d{1,2})?|\d{6,18}", re.IGNORECASE)
 
 
-@cache
+@lru_cache(TEXTS_KEPT)
 def is_coded(code: str) -> bool:
     """Whether a code is one of ICD or SNOMED CT, as far as its shape says."""
     return _OF_A_CLASSIFICATION.fullmatch(code.replace(" ", "")) is not None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from features.reference.files import ReferenceTableError, is_unverified, read_rows
 from features.reference.medicines.interactions import medicines_meant
@@ -43,14 +43,14 @@ def _longest_name() -> int:
     return max(len(name.split()) for name in names())
 
 
-@cache
+@lru_cache(16_384)  # words of senders
 def _named(phrase: str) -> frozenset[str]:
     """Every form of the medicine that a name or a brand means."""
     name = names().get(phrase)
     return frozenset() if name is None else _by_name()[MEDICINES[name].base.casefold()]
 
 
-@cache
+@lru_cache(16_384)  # words of senders
 def medicines_of_allergy(code: str, label: str) -> frozenset[str]:
     """Names of the medicines that an allergy record means; none for one that says there is no allergy, or that names
     no medicine we know."""

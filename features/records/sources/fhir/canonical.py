@@ -8,7 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -148,7 +148,7 @@ def _no_text(value: str, scope: Scope) -> str:
     return value if found is not None and _is_unit(found[2]) else "words that are not kept"
 
 
-@cache
+@lru_cache(16_384)
 def _is_unit(word: str) -> bool:
     return any(test.conversion(word) is not None for test in TESTS.values())
 
