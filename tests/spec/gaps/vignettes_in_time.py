@@ -272,6 +272,12 @@ SUMS = [
         supplies=DOSED + "olanzapine d-36 28 20 oral\n" + HALOPERIDOL,
     ),
     vignette(
+        "haloperidol 10 mg added 50 days ago, olanzapine 20 mg supplied again since, ran out eight days ago: not replaced",
+        Must("HDAT", "high", "olanzapine 100%, ran out on d-8"),
+        supplies=DOSED + "olanzapine d-64 28 20 oral\nolanzapine d-36 28 20 oral\n"
+        "haloperidol d-50 28 10 oral\nhaloperidol d-22 28 10 oral",
+    ),
+    vignette(
         "haloperidol 15 mg added to olanzapine 10 mg that ran out, beside quetiapine: what is left is too much",
         Must("HDAT", "high", "125.0% of maximum .haloperidol 75%; quetiapine 50%"),
         supplies=DOSED + "olanzapine d-36 28 10 oral\nhaloperidol d-10 28 15 oral\nquetiapine d-10 28 375 oral",
