@@ -272,7 +272,7 @@ SUMS = [
         supplies=DOSED + "olanzapine d-36 28 20 oral\n" + HALOPERIDOL,
     ),
     vignette(
-        "haloperidol 10 mg added 50 days ago, olanzapine 20 mg supplied again since, ran out eight days ago: not replaced",
+        "haloperidol 10 mg added 50 days ago, olanzapine supplied again, ran out eight days ago: late",
         Must("HDAT", "high", "olanzapine 100%, ran out on d-8"),
         supplies=DOSED + "olanzapine d-64 28 20 oral\nolanzapine d-36 28 20 oral\n"
         "haloperidol d-50 28 10 oral\nhaloperidol d-22 28 10 oral",
